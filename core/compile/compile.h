@@ -1,0 +1,20 @@
+// Compile: Graph → passes → Prepare → Lower → plan → Program.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "core/backend/backend.h"
+#include "core/graph/graph.h"
+#include "core/runtime/program.h"
+
+namespace fovea {
+
+// Compiles `graph` for `backend`. An inference graph (options.training false) goes through the
+// inference passes, and its nodes that depend on parameters and states only become the prologue.
+// InvalidArgument: the graph does not verify. Unimplemented: a node has no kernel there, or (unless
+// allow_slow_kernels) a convolution or dense only a slow one. Thread-safe.
+absl::StatusOr<std::shared_ptr<const Program>> Compile(Graph graph, const Backend& backend,
+                                                       const CompileOptions& options);
+
+}  // namespace fovea

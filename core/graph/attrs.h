@@ -1,0 +1,251 @@
+// One attribute struct per op, and the closed variant over them.
+//
+// An op's struct says everything about it but its names, its values and its constants, which live
+// on the Node. The structs are trivially copyable, comparable, and know no device. Shapes in
+// comments are logical: x [N,C,H,W], w [O,I/group,KH,KW].
+// To add an op: a struct here, a line in Attrs, a file in core/ops, a case in the op table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <type_traits>
+#include <variant>
+
+#include "core/tensor/type.h"
+
+namespace fovea {
+
+enum class Activation : uint8_t { kNone, kRelu, kLeakyRelu, kSigmoid, kTanh, kClip };
+
+// y = f(x). kLeakyRelu: alpha is the slope below zero. kClip: alpha, beta are the bounds
+// (ReLU6 = clip 0, 6).
+struct ActivationSpec {
+  Activation kind = Activation::kNone;
+  float alpha = 0;
+  float beta = 0;
+  bool operator==(const ActivationSpec&) const = default;
+};
+
+// Geometry of a window that slides over H and W. Extents are floor((in + pads − dilated) / stride)
+// + 1.
+struct Window {
+  std::array<int32_t, 2> kernel = {1, 1};  // height, width
+  std::array<int32_t, 2> stride = {1, 1};
+  std::array<int32_t, 2> dilation = {1, 1};  // 1: adjacent taps
+  std::array<int32_t, 4> pad = {0, 0, 0, 0};  // top, left, bottom, right
+  bool operator==(const Window&) const = default;
+};
+
+// inputs x, w, [bias [O]], [residual like y]; output y = activation(x ∗ w + bias + residual).
+struct Conv {
+  Window window;
+  int32_t group = 1;
+  bool has_bias = false;
+  bool has_residual = false;
+  ActivationSpec activation;
+  bool operator==(const Conv&) const = default;
+};
+// inputs dy, w; output dx of dims `input`. `forward` has no residual and no activation.
+struct ConvBackwardData {
+  Conv forward;
+  Dims input;
+  bool operator==(const ConvBackwardData&) const = default;
+};
+// inputs x, dy; output dw of dims `weight`.
+struct ConvBackwardWeights {
+  Conv forward;
+  Dims weight;
+  bool operator==(const ConvBackwardWeights&) const = default;
+};
+
+// inputs x [N,K], w [O,K], [bias [O]], [residual [N,O]]; y [N,O] = activation(x wᵀ + bias +
+// residual).
+struct Dense {
+  bool has_bias = false;
+  bool has_residual = false;
+  ActivationSpec activation;
+  bool operator==(const Dense&) const = default;
+};
+// inputs dy [N,O], w [O,K]; output dx [N,K].
+struct DenseBackwardData {
+  bool operator==(const DenseBackwardData&) const = default;
+};
+// inputs x [N,K], dy [N,O]; output dw [O,K].
+struct DenseBackwardWeights {
+  bool operator==(const DenseBackwardWeights&) const = default;
+};
+// input dy [N,O] or [N,O,H,W]; output db [O]: the sum over all axes but 1.
+struct BiasBackward {
+  bool operator==(const BiasBackward&) const = default;
+};
+
+enum class PoolKind : uint8_t { kMax, kAverage };
+
+// input x [N,C,H,W]; output y, and for a training max pool also an opaque workspace.
+struct Pool {
+  PoolKind kind = PoolKind::kMax;
+  Window window;
+  bool global = false;             // the window is the whole of H and W; `window` is ignored
+  bool ceil = false;               // extents round up instead of down
+  bool count_include_pad = false;  // kAverage: the divisor counts padding
+  bool training = false;           // kMax: the second output exists
+  bool operator==(const Pool&) const = default;
+};
+// inputs dy, [workspace of a max pool]; output dx of dims `input`.
+struct PoolBackward {
+  Pool forward;
+  Dims input;
+  bool operator==(const PoolBackward&) const = default;
+};
+
+// inputs x, scale [C], shift [C], mean [C], variance [C] (running statistics); output y like x =
+// scale (x − mean) / √(variance + epsilon) + shift. `momentum` is what training makes of it.
+// Source: Ioffe and Szegedy 2015, algorithm 2.
+struct BatchNorm {
+  float epsilon = 1e-5f;
+  float momentum = 0.9f;  // ONNX: running ← momentum · running + (1 − momentum) · batch
+  bool operator==(const BatchNorm&) const = default;
+};
+// inputs x, scale, shift; outputs y, mean [C], biased variance [C], opaque workspace (u8 like x:
+// where y > 0; written only when relu). With relu y = max(0, normalised).
+struct BatchNormTraining {
+  float epsilon = 1e-5f;
+  bool relu = false;
+  bool operator==(const BatchNormTraining&) const = default;
+};
+// inputs x, dy, scale, shift, mean, variance, workspace; outputs dx, dscale, dshift.
+struct BatchNormBackward {
+  float epsilon = 1e-5f;
+  bool relu = false;
+  bool operator==(const BatchNormBackward&) const = default;
+};
+// inputs mean, variance (biased, of the batch), running mean, running variance; outputs the two
+// running values, overwritten. The running variance takes the unbiased one: · count / (count − 1).
+struct UpdateStatistics {
+  float momentum = 0.9f;
+  int64_t count = 1;  // N·H·W of the batch
+  bool operator==(const UpdateStatistics&) const = default;
+};
+// inputs w [O,...], scale, shift, mean, variance ([O]), [bias [O]]; outputs w', bias' such that
+// conv(x, w') + bias' = BatchNorm(conv(x, w) + bias). A prologue node.
+struct FoldBatchNorm {
+  float epsilon = 1e-5f;
+  bool has_bias = false;
+  bool operator==(const FoldBatchNorm&) const = default;
+};
+
+// input x; output y = activation(x).
+struct Activate {
+  ActivationSpec activation;
+  bool operator==(const Activate&) const = default;
+};
+// inputs y, dy; output dx. Every activation here has a derivative that y determines.
+struct ActivateBackward {
+  ActivationSpec activation;
+  bool operator==(const ActivateBackward&) const = default;
+};
+// inputs a, b of one type; output activation(a + b).
+struct Add {
+  ActivationSpec activation;
+  bool operator==(const Add&) const = default;
+};
+
+// input x; output x with new dims: 0 keeps the extent of that axis, −1 (once) takes what is left.
+struct Reshape {
+  Dims dims;
+  bool operator==(const Reshape&) const = default;
+};
+
+// inputs x, seed i64 [1], step i64 [1]; output x · mask / (1 − rate). The mask is a function of
+// (seed, step, salt, logical index), so the gradient is Dropout of dy. Source: Srivastava 2014.
+struct Dropout {
+  float rate = 0.5f;
+  uint32_t salt = 0;  // tells this node's mask from its neighbours'
+  bool operator==(const Dropout&) const = default;
+};
+
+// input pixels u8 [N,H,W,C]; output f32 [N,C,H,W] = (p / 255 − mean) / std. Node constants: the C
+// means, then the C standard deviations, as fractions of full scale.
+struct Normalize {
+  bool operator==(const Normalize&) const = default;
+};
+
+// input x [N,C]; output softmax over axis 1.
+struct Softmax {
+  bool operator==(const Softmax&) const = default;
+};
+
+// inputs logits [N,C], targets [N,C] (probabilities; one-hot for one label), example weights [N];
+// outputs loss [1], probabilities [N,C]. Node constants: no or C class weights k.
+// loss = Σᵢ wᵢ Σ_c k_c tᵢ_c (−log pᵢ_c) / Σᵢ wᵢ Σ_c k_c tᵢ_c, p = softmax(logits). 0 when the
+// divisor is 0.
+struct SoftmaxCrossEntropy {
+  bool operator==(const SoftmaxCrossEntropy&) const = default;
+};
+// inputs probabilities, targets, example weights, dloss [1]; output dlogits. Same constants.
+struct SoftmaxCrossEntropyBackward {
+  bool operator==(const SoftmaxCrossEntropyBackward&) const = default;
+};
+
+// inputs logits [N,L], targets [N,L] in [0,1], example weights [N]; outputs loss [1],
+// probabilities [N,L]. Node constants: no or L label weights k.
+// loss = Σᵢ wᵢ Σ_l k_l (max(z,0) − z t + log(1 + exp(−|z|))) / (L Σᵢ wᵢ); 0 when Σ wᵢ is 0.
+struct SigmoidCrossEntropy {
+  bool operator==(const SigmoidCrossEntropy&) const = default;
+};
+// inputs probabilities, targets, example weights, dloss [1]; output dlogits. Same constants.
+struct SigmoidCrossEntropyBackward {
+  bool operator==(const SigmoidCrossEntropyBackward&) const = default;
+};
+
+// no input; output a tensor of dims [1] that holds `value`.
+struct Fill {
+  float value = 0;
+  bool operator==(const Fill&) const = default;
+};
+
+// inputs parameters, gradients, velocity (whole regions of one dtype), learning rate [1]; outputs
+// parameters, velocity, overwritten:  g = gradient + weight_decay · p (for the first
+// `decayed` elements);  v ← momentum · v + g;  p ← p − rate · (nesterov ? g + momentum · v : v).
+// Source: Sutskever et al. 2013, in the form in which the rate multiplies the velocity.
+struct SgdMomentum {
+  float momentum = 0.9f;
+  float weight_decay = 0;
+  bool nesterov = false;
+  int64_t decayed = 0;
+  bool operator==(const SgdMomentum&) const = default;
+};
+// inputs parameters, gradients, first moment, second moment, learning rate [1], step i64 [1]
+// (counted from 0; t = step + 1); outputs parameters, first moment, second moment, overwritten.
+// weight_decay is added to the gradient as in SgdMomentum. Source: Kingma and Ba 2015, algorithm 1.
+struct Adam {
+  float beta1 = 0.9f;
+  float beta2 = 0.999f;
+  float epsilon = 1e-8f;
+  float weight_decay = 0;
+  int64_t decayed = 0;
+  bool operator==(const Adam&) const = default;
+};
+
+// input x; output the same elements in another layout.
+struct Reorder {
+  Layout layout = kDense;
+  bool operator==(const Reorder&) const = default;
+};
+// input x; output x in another dtype.
+struct Cast {
+  DType dtype = DType::kF32;
+  bool operator==(const Cast&) const = default;
+};
+
+using Attrs =
+    std::variant<Conv, ConvBackwardData, ConvBackwardWeights, Dense, DenseBackwardData,
+                 DenseBackwardWeights, BiasBackward, Pool, PoolBackward, BatchNorm,
+                 BatchNormTraining, BatchNormBackward, UpdateStatistics, FoldBatchNorm, Activate,
+                 ActivateBackward, Add, Reshape, Dropout, Normalize, Softmax, SoftmaxCrossEntropy,
+                 SoftmaxCrossEntropyBackward, SigmoidCrossEntropy, SigmoidCrossEntropyBackward,
+                 Fill, SgdMomentum, Adam, Reorder, Cast>;
+
+static_assert(std::is_trivially_copyable_v<Attrs>, "attributes are plain data");
+
+}  // namespace fovea

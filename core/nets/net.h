@@ -1,0 +1,56 @@
+// Nets: the architectures, sized to a data set's images and labels.
+//
+// A net is the forward graph up to the logits: input "pixels" u8 [N,H,W,C] → Normalize → body →
+// output "logits" f32 [N, labels]. BatchNorm and Dropout stand in their inference form;
+// TrainingGraph turns them. To add a net: one file, and one line in the list of net.cc.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/graph/graph.h"
+#include "core/runtime/weights.h"
+
+namespace fovea {
+
+struct NetOptions {
+  std::string name;  // "resnet20"
+  int height = 0, width = 0, channels = 0;
+  int labels = 0;
+  std::vector<int> hidden;     // mlp only: units of the hidden layers; empty: {256}
+  float dropout = 0;           // before the last layer, where the net has a place for it
+  std::vector<float> mean, std;  // per channel, fractions of full scale; empty: 0.5 and 0.25
+};
+
+// How a parameter or state begins.
+struct Initializer {
+  enum class Kind { kConstant, kHeNormal, kGlorotUniform };
+  std::string name;  // of the value
+  Kind kind = Kind::kConstant;
+  float constant = 0;
+};
+
+struct Net {
+  Graph graph;
+  ValueId pixels = kNoValue;
+  ValueId logits = kNoValue;
+  std::vector<Initializer> initializers;  // one per parameter and state
+};
+
+// The graph for a batch of N. InvalidArgument: an unknown name (the message lists the known ones),
+// or images too small for the net (the message says how large they must be).
+absl::StatusOr<Net> BuildNet(const NetOptions& options, int64_t batch);
+
+std::vector<std::string_view> NetNames();
+
+// Sets every parameter and state of `weights`, a pure function of (initializers, seed).
+absl::Status Initialize(const Net& net, uint64_t seed, Weights& weights);
+
+// Appends what turns logits into probabilities and makes it the only output, "probabilities".
+enum class Head { kSoftmax, kSigmoid };
+absl::StatusOr<Graph> WithHead(const Net& net, Head head);
+
+}  // namespace fovea
