@@ -1,0 +1,56 @@
+// Dataset: index -> example. Sampling, batching and augmenting wrap it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/data/image.h"
+
+namespace fovea {
+
+struct Example {
+  Image image;
+  std::vector<float> target;  // [labels]: 1 where the label applies, else 0
+  std::string id;
+};
+
+// Examples of one shape, already preprocessed. Implementations are thread-safe and fixed: the same
+// index gives the same example for ever.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+  virtual int64_t size() const = 0;
+  virtual PixelShape shape() const = 0;
+  virtual int labels() const = 0;
+
+  // Writes example i, 0 <= i < size(): pixels uint8 [H, W, C] and its target [labels]. Neither
+  // allocates when the example is in memory.
+  virtual absl::Status Read(int64_t i, uint8_t* pixels, float* target) const = 0;
+  // What error messages and reports call the example.
+  virtual std::string Id(int64_t i) const = 0;
+
+  // Example i as a value.
+  absl::StatusOr<Example> Get(int64_t i) const;
+};
+
+// Examples given by the caller. All images have one shape, all targets one length.
+class InMemoryDataset : public Dataset {
+ public:
+  // InvalidArgument, naming the first example that differs.
+  static absl::StatusOr<InMemoryDataset> Create(std::vector<Example> examples);
+
+  int64_t size() const override { return static_cast<int64_t>(examples_.size()); }
+  PixelShape shape() const override;
+  int labels() const override;
+  absl::Status Read(int64_t i, uint8_t* pixels, float* target) const override;
+  std::string Id(int64_t i) const override;
+
+ private:
+  explicit InMemoryDataset(std::vector<Example> examples) : examples_(std::move(examples)) {}
+  std::vector<Example> examples_;
+};
+
+}  // namespace fovea

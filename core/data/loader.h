@@ -1,0 +1,97 @@
+// BatchLoader: prefetches the batches of a run on background threads.
+//
+// The content of a batch is a pure function of (seed, step): it does not depend on the number of
+// threads or on where the run began. Buffers are made once, at creation; none is allocated per
+// batch. Next is for one thread. Destruction stops the threads and joins them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "core/base/clock.h"
+#include "core/data/augment.h"
+#include "core/data/dataset.h"
+#include "core/tensor/tensor.h"
+
+namespace fovea {
+
+// Valid until the next call of Next.
+struct Batch {
+  int64_t step = 0;
+  int64_t epoch = 0;
+  int count = 0;                       // real examples; those behind them are padding
+  absl::Span<const int64_t> examples;  // [N]: indices into the data set, -1 for padding
+  TensorView pixels;                   // uint8 [N, H, W, C]; 0 for padding
+  TensorView targets;                  // float [N, labels]; 0 for padding
+  TensorView weights;                  // float [N]: 1, 0 for padding
+};
+
+class BatchLoader {
+ public:
+  enum class Order {
+    kShuffled,    // training: Sampler's batches, full ones only, one epoch after another
+    kSequential,  // evaluation: examples in order, once; the last batch is padded
+  };
+
+  struct Options {
+    const Dataset* dataset = nullptr;  // outlives the loader
+    Order order = Order::kShuffled;
+    int batch_size = 1;
+    uint64_t seed = 0;
+    int64_t first_step = 0;
+    int64_t end_step = -1;   // the first step not wanted; -1: no end (kSequential: all examples)
+    AugmentOptions augment;  // kShuffled only
+    int threads = 1;
+    int depth = 2;  // finished batches held ready
+    const Clock* clock = Clock::Real();
+  };
+
+  // FailedPrecondition when a shuffled data set does not fill one batch; InvalidArgument for
+  // batch_size, depth or threads below 1 and for augmentation of a sequential order.
+  static absl::StatusOr<std::unique_ptr<BatchLoader>> Create(Options options);
+  ~BatchLoader();
+  BatchLoader(const BatchLoader&) = delete;
+  BatchLoader& operator=(const BatchLoader&) = delete;
+
+  // The next batch, waiting for it if need be; null behind the last one. An error of the data set
+  // is answered at its step, and again at every later call.
+  absl::StatusOr<const Batch*> Next();
+
+  // 0 for a sequential order.
+  int64_t steps_per_epoch() const { return steps_per_epoch_; }
+  // Time that Next has spent waiting, in all: what decoding costs the run.
+  absl::Duration waited() const { return waited_; }
+
+ private:
+  struct Slot;
+
+  explicit BatchLoader(Options options);
+  void Run();
+  absl::Status Fill(int64_t step, absl::Span<const int64_t> examples, Slot* slot,
+                    std::vector<uint8_t>* scratch) const;
+
+  const Options options_;
+  int64_t steps_per_epoch_ = 0;
+  int64_t end_step_ = 0;
+  std::vector<std::unique_ptr<Slot>> slots_;  // step s uses slot s % slots
+  int64_t next_step_ = 0;                     // what Next answers
+  absl::Duration waited_;
+
+  absl::Mutex mutex_;
+  absl::CondVar changed_;
+  int64_t next_to_fill_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t released_ ABSL_GUARDED_BY(mutex_) = 0;  // steps below have given back their slot
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace fovea
