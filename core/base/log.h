@@ -7,6 +7,7 @@
 // sent can never start a line of its own. Thread-safe.
 #pragma once
 
+#include <concepts>
 #include <initializer_list>
 #include <string>
 
@@ -21,7 +22,9 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 // One `key=value` of a line. Values: strings, numbers, bool, absl::Status.
 struct LogField {
   LogField(absl::string_view key, const absl::AlphaNum& value) : key(key), value(value.Piece()) {}
-  LogField(absl::string_view key, bool value) : key(key), value(value ? "true" : "false") {}
+  // Only for bool: numbers and pointers convert to it and must not end here.
+  template <std::same_as<bool> Bool>
+  LogField(absl::string_view key, Bool value) : key(key), value(value ? "true" : "false") {}
   LogField(absl::string_view key, const absl::Status& value) : key(key), value(value.ToString()) {}
 
   absl::string_view key;
