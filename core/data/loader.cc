@@ -1,0 +1,186 @@
+#include "core/data/loader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/check.h"
+#include "core/base/status.h"
+#include "core/data/sampler.h"
+
+namespace fovea {
+
+struct BatchLoader::Slot {
+  Tensor pixels;
+  Tensor targets;
+  Tensor weights;
+  std::vector<int64_t> examples;
+  Batch batch;
+  absl::Status status;
+  int64_t ready_step = -1;  // guarded by the loader's mutex
+};
+
+namespace {
+
+absl::Status Validate(const BatchLoader::Options& options) {
+  const auto at_least_one = [](const char* what, int found) {
+    return found >= 1 ? absl::OkStatus()
+                      : absl::InvalidArgumentError(
+                            absl::StrCat(what, " is ", found, ", expected at least 1"));
+  };
+  RETURN_IF_ERROR(at_least_one("batch_size", options.batch_size));
+  RETURN_IF_ERROR(at_least_one("threads", options.threads));
+  RETURN_IF_ERROR(at_least_one("depth", options.depth));
+  if (options.first_step < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("first_step is ", options.first_step, ", expected at least 0"));
+  }
+  if (options.order == BatchLoader::Order::kSequential) {
+    if (!options.augment.enabled()) return absl::OkStatus();
+    return absl::InvalidArgumentError("augmentation is for training only, order is sequential");
+  }
+  if (options.dataset->size() < options.batch_size) {
+    return absl::FailedPreconditionError(absl::StrCat("batch size is ", options.batch_size,
+                                                      ", the data set has only ",
+                                                      options.dataset->size(), " examples"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<BatchLoader>> BatchLoader::Create(Options options) {
+  CHECK(options.dataset != nullptr);
+  RETURN_IF_ERROR(Validate(options));
+  return std::unique_ptr<BatchLoader>(new BatchLoader(std::move(options)));
+}
+
+BatchLoader::BatchLoader(Options options) : options_(std::move(options)) {
+  const Dataset& dataset = *options_.dataset;
+  const int64_t n = options_.batch_size;
+  int64_t last = std::numeric_limits<int64_t>::max();
+  if (options_.order == Order::kShuffled) {
+    steps_per_epoch_ = StepsPerEpoch(dataset.size(), n);
+  } else {
+    last = (dataset.size() + n - 1) / n;
+  }
+  end_step_ = options_.end_step < 0 ? last : std::min(options_.end_step, last);
+  next_step_ = options_.first_step;
+
+  const PixelShape shape = dataset.shape();
+  for (int i = 0; i < options_.depth + 1; ++i) {  // one is in the caller's hands
+    auto slot = std::make_unique<Slot>();
+    slot->pixels = Tensor({DType::kU8, Dims({n, shape.height, shape.width, shape.channels})});
+    slot->targets = Tensor({DType::kF32, Dims({n, dataset.labels()})});
+    slot->weights = Tensor({DType::kF32, Dims({n})});
+    slot->examples.resize(static_cast<size_t>(n));
+    slots_.push_back(std::move(slot));
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    next_to_fill_ = released_ = options_.first_step;
+  }
+  for (int i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { Run(); });
+}
+
+BatchLoader::~BatchLoader() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    changed_.SignalAll();
+  }
+  for (std::thread& thread : threads_) thread.join();
+}
+
+// Takes one step after another, whichever thread is free; each step fills its own slot.
+void BatchLoader::Run() {
+  const int64_t slots = static_cast<int64_t>(slots_.size());
+  const int64_t n = options_.batch_size;
+  std::optional<Sampler> sampler;
+  if (steps_per_epoch_ > 0) sampler.emplace(options_.seed, options_.dataset->size(), n);
+  std::vector<int64_t> sequence(static_cast<size_t>(n));
+  std::vector<uint8_t> scratch(options_.dataset->shape().bytes());
+  while (true) {
+    int64_t step = 0;
+    {
+      absl::MutexLock lock(&mutex_);
+      while (!stopping_ && next_to_fill_ < end_step_ && next_to_fill_ >= released_ + slots) {
+        changed_.Wait(&mutex_);
+      }
+      if (stopping_ || next_to_fill_ >= end_step_) return;
+      step = next_to_fill_++;
+    }
+    Slot* slot = slots_[static_cast<size_t>(step % slots)].get();
+    absl::Span<const int64_t> examples;
+    if (sampler) {
+      examples = sampler->Batch(step);
+    } else {
+      std::iota(sequence.begin(), sequence.end(), step * n);
+      const int64_t left = options_.dataset->size() - step * n;
+      examples = absl::MakeConstSpan(sequence).first(static_cast<size_t>(std::min(n, left)));
+    }
+    slot->status = Fill(step, examples, slot, &scratch);
+    absl::MutexLock lock(&mutex_);
+    slot->ready_step = step;
+    changed_.SignalAll();
+  }
+}
+
+absl::Status BatchLoader::Fill(int64_t step, absl::Span<const int64_t> examples, Slot* slot,
+                               std::vector<uint8_t>* scratch) const {
+  const Dataset& dataset = *options_.dataset;
+  const PixelShape shape = dataset.shape();
+  const size_t pixel_bytes = shape.bytes();
+  const size_t labels = static_cast<size_t>(dataset.labels());
+  uint8_t* pixels = slot->pixels.as<uint8_t>();
+  float* targets = slot->targets.as<float>();
+  float* weights = slot->weights.as<float>();
+  for (size_t i = 0; i < examples.size(); ++i) {
+    uint8_t* to = pixels + i * pixel_bytes;
+    const bool augment = options_.augment.enabled();
+    RETURN_IF_ERROR(
+        dataset.Read(examples[i], augment ? scratch->data() : to, targets + i * labels));
+    if (augment) {
+      const AugmentChoice choice =
+          ChooseAugment(options_.augment, options_.seed, step, examples[i]);
+      ApplyAugment(choice, options_.augment.pad_mode, shape, scratch->data(), to);
+    }
+    weights[i] = 1;
+    slot->examples[i] = examples[i];
+  }
+  const size_t padding = slot->examples.size() - examples.size();
+  std::memset(pixels + examples.size() * pixel_bytes, 0, padding * pixel_bytes);
+  std::fill_n(targets + examples.size() * labels, padding * labels, 0.0f);
+  std::fill_n(weights + examples.size(), padding, 0.0f);
+  std::fill_n(slot->examples.begin() + static_cast<int64_t>(examples.size()), padding, -1);
+  slot->batch = Batch{step,
+                      steps_per_epoch_ > 0 ? step / steps_per_epoch_ : 0,
+                      static_cast<int>(examples.size()),
+                      slot->examples,
+                      slot->pixels.view(),
+                      slot->targets.view(),
+                      slot->weights.view()};
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const Batch*> BatchLoader::Next() {
+  if (next_step_ >= end_step_) return nullptr;
+  Slot* slot = slots_[static_cast<size_t>(next_step_ % static_cast<int64_t>(slots_.size()))].get();
+  absl::MutexLock lock(&mutex_);
+  released_ = next_step_;
+  changed_.SignalAll();
+  if (slot->ready_step != next_step_) {
+    const absl::Duration start = options_.clock->Elapsed();
+    while (slot->ready_step != next_step_) changed_.Wait(&mutex_);
+    waited_ += options_.clock->Elapsed() - start;
+  }
+  if (!slot->status.ok()) return slot->status;
+  ++next_step_;
+  return &slot->batch;
+}
+
+}  // namespace fovea
