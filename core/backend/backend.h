@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/graph/graph.h"
 
@@ -111,6 +112,6 @@ class Backend {
 
 // The backends in this build, by name ("reference", "cpu"). NotFound lists the known names.
 // Backends live as long as the process.
-absl::StatusOr<const Backend*> FindBackend(std::string_view name);
+absl::StatusOr<const Backend*> FindBackend(absl::string_view name);
 
 }  // namespace fovea

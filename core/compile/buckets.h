@@ -11,6 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "core/backend/backend.h"
@@ -42,8 +43,8 @@ class BucketPrograms {
   int max_batch() const { return options_.max_batch; }
   const std::shared_ptr<Weights>& weights() const { return weights_; }
   const Graph& graph() const { return graph_; }
-  size_t example_bytes() const;                  // of the input, one example
-  int64_t output_count(std::string_view name) const;  // elements of an output, one example
+  size_t example_bytes() const;                        // of the input, one example
+  int64_t output_count(absl::string_view name) const;  // elements of an output, one example
 
  private:
   BucketPrograms() = default;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "core/backend/backend.h"
 #include "core/runtime/program.h"
 #include "core/runtime/weights.h"
@@ -37,9 +38,9 @@ class Executor {
   TensorView output(int index) const;
 
   // Copies by name, on any backend. NotFound lists the names; InvalidArgument both types.
-  absl::Status SetInput(std::string_view name, const TensorView& source);
-  absl::Status GetOutput(std::string_view name, const TensorView& target) const;
-  absl::Status SetScalar(std::string_view name, double value);
+  absl::Status SetInput(absl::string_view name, const TensorView& source);
+  absl::Status GetOutput(absl::string_view name, const TensorView& target) const;
+  absl::Status SetScalar(absl::string_view name, double value);
 
   // Reruns the prologue if the weights changed, then every step in order.
   absl::Status Run();

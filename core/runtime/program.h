@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "core/backend/backend.h"
 #include "core/graph/graph.h"
 
@@ -68,8 +69,8 @@ class Program {
   int width() const { return width_; }
   LayoutPlan layout_plan() const { return layout_plan_; }
   // Index of a port by name, −1 when there is none.
-  int FindInput(std::string_view name) const;
-  int FindOutput(std::string_view name) const;
+  int FindInput(absl::string_view name) const;
+  int FindOutput(absl::string_view name) const;
 
  private:
   friend class ProgramBuilder;

@@ -11,11 +11,11 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "core/backend/backend.h"
 #include "core/graph/graph.h"
@@ -43,13 +43,13 @@ class Weights {
   size_t total_bytes() const;  // regions and prepared values
 
   // Values by name, dense, in host memory. NotFound names the value; InvalidArgument both types.
-  absl::Status Set(std::string_view name, const TensorView& source);
-  absl::StatusOr<Tensor> Get(std::string_view name) const;
+  absl::Status Set(absl::string_view name, const TensorView& source);
+  absl::StatusOr<Tensor> Get(absl::string_view name) const;
   // Names and types of parameters and states.
   const std::vector<Value>& values() const { return values_; }
   // The raw bytes of a region, for checkpoints.
   absl::StatusOr<std::string> ReadRegion(Role role) const;
-  absl::Status WriteRegion(Role role, std::string_view bytes);
+  absl::Status WriteRegion(Role role, absl::string_view bytes);
 
   uint64_t version() const { return version_.load(std::memory_order_acquire); }
   // Says that the values changed (after a training step, or after Set).

@@ -1,0 +1,32 @@
+// The passes: each rewrites a graph into one that means the same and runs faster. compile.cc has
+// the list and its order.
+#pragma once
+
+#include "absl/status/status.h"
+#include "core/backend/backend.h"
+#include "core/graph/graph.h"
+
+namespace fovea {
+
+// ---- Inference.
+
+// Dropout does nothing in inference: its readers read its input.
+absl::Status PruneDropout(Graph& graph, const Backend& backend);
+
+// BatchNorm after a convolution becomes part of its weights and bias: a FoldBatchNorm node, which
+// depends on parameters and states only.
+absl::Status FoldBatchNorms(Graph& graph, const Backend& backend);
+
+// Add after a convolution or dense becomes its residual, where the other operand is dead after it
+// (the kernel sums into that operand's memory).
+absl::Status FuseResidual(Graph& graph, const Backend& backend);
+
+// An activation after a convolution, dense or Add becomes part of it.
+absl::Status FuseActivation(Graph& graph, const Backend& backend);
+
+// ---- Training.
+
+// ReLU after a training batch norm becomes part of it, and of its gradient.
+absl::Status FuseNormRelu(Graph& graph, const Backend& backend);
+
+}  // namespace fovea

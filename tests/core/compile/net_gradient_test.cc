@@ -1,0 +1,105 @@
+// The gradients of whole nets against finite differences of their loss, in double.
+#include <cmath>
+
+#include "core/backend/reference/reference_backend.h"
+#include "tests/core/compile/net_fixture.h"
+
+namespace fovea {
+namespace {
+
+struct NetCase {
+  std::string net;
+  int side;
+  LossKind loss;
+};
+
+void PrintTo(const NetCase& c, std::ostream* out) { *out << c.net; }
+
+class NetGradient : public ::testing::TestWithParam<NetCase> {
+ protected:
+  static constexpr int kBatch = 3;
+
+  void SetUp() override {
+    absl::StatusOr<Net> net = BuildNet(SmallNet(GetParam().net, GetParam().side), kBatch);
+    ASSERT_TRUE(net.ok()) << net.status();
+    net->graph = WithFloatType(net->graph, DType::kF64);
+    TrainingGraphOptions options;
+    options.loss = GetParam().loss;
+    options.class_weights = {0.5f, 1.0f, 2.0f};
+    options.update = SgdMomentum{};
+    absl::StatusOr<Graph> graph = TrainingGraph(net->graph, net->logits, options);
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    weights_ = *Weights::Create(ReferenceBackend(), *graph, {.slots = 1, .gradients = true});
+    ASSERT_STATUS_OK(Initialize(*net, 3, *weights_));
+    Disturb<double>(*weights_, 5);
+    auto program = Compile(*graph, ReferenceBackend(), {.training = true});
+    ASSERT_TRUE(program.ok()) << program.status();
+    auto executor = Executor::Create(*program, weights_);
+    ASSERT_TRUE(executor.ok()) << executor.status();
+    executor_ = *std::move(executor);
+  }
+
+  // The loss at the present parameters; fills the gradient region. The rate is 0, so nothing moves.
+  double Loss() {
+    const Type pixels = executor_->input(executor_->program().FindInput("pixels")).type;
+    EXPECT_TRUE(executor_->SetInput("pixels", RandomPixels(pixels, 11)).ok());
+    Tensor targets(executor_->input(executor_->program().FindInput("targets")).type);
+    for (int i = 0; i < kBatch; ++i) targets.as<double>()[i * 3 + i % 3] = 1;
+    EXPECT_TRUE(executor_->SetInput("targets", targets).ok());
+    Tensor example_weights({DType::kF64, {kBatch}});
+    for (int i = 0; i < kBatch; ++i) example_weights.as<double>()[i] = 1 + 0.5 * i;
+    EXPECT_TRUE(executor_->SetInput("example_weights", example_weights).ok());
+    EXPECT_TRUE(executor_->SetScalar("learning_rate", 0).ok());
+    EXPECT_TRUE(executor_->Run().ok());
+    return executor_->output(executor_->program().FindOutput("loss")).as<double>()[0];
+  }
+
+  std::shared_ptr<Weights> weights_;
+  std::unique_ptr<Executor> executor_;
+};
+
+TEST_P(NetGradient, MatchesTheDifferenceOfTheLossAlongRandomDirections) {
+  Loss();
+  double* parameters = static_cast<double*>(weights_->region(Role::kParameter));
+  const double* region = static_cast<const double*>(weights_->region(Role::kGradient));
+  const size_t count = weights_->region_bytes(Role::kParameter) / sizeof(double);
+  const std::vector<double> gradient(region, region + count);
+
+  for (const Value& value : weights_->values()) {
+    if (value.role != Role::kParameter) continue;
+    Random random(HashKey(17, static_cast<uint64_t>(value.offset)));
+    std::vector<double> direction(static_cast<size_t>(value.type.dims.count()));
+    double norm = 0, expected = 0;
+    for (size_t i = 0; i < direction.size(); ++i) {
+      direction[i] = random.Normal();
+      norm += direction[i] * direction[i];
+    }
+    for (size_t i = 0; i < direction.size(); ++i) {
+      direction[i] /= std::sqrt(norm);
+      expected += direction[i] * gradient[value.offset + i];
+    }
+    constexpr double kStep = 1e-6;
+    const auto move = [&](double by) {
+      for (size_t i = 0; i < direction.size(); ++i) {
+        parameters[value.offset + i] += by * direction[i];
+      }
+      weights_->Touch();
+    };
+    move(kStep);
+    const double above = Loss();
+    move(-2 * kStep);
+    const double below = Loss();
+    move(kStep);
+    EXPECT_NEAR((above - below) / (2 * kStep), expected, 1e-5 + 1e-4 * std::abs(expected))
+        << value.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Nets, NetGradient,
+                         ::testing::Values(NetCase{"mlp", 6, LossKind::kSoftmaxCrossEntropy},
+                                           NetCase{"lenet", 16, LossKind::kSigmoidCrossEntropy},
+                                           NetCase{"resnet8", 8, LossKind::kSoftmaxCrossEntropy}),
+                         [](const auto& info) { return info.param.net; });
+
+}  // namespace
+}  // namespace fovea
