@@ -107,6 +107,7 @@ struct SizeStatistics {
 };
 
 struct DatasetStatistics {
+  std::string name;  // of the data set
   int64_t revision = 0;
   Task task = Task::kSingleLabel;
   std::vector<LabelCounts> labels;  // in the order of label indices

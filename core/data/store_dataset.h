@@ -13,7 +13,6 @@
 #include "core/base/cancel.h"
 #include "core/data/dataset.h"
 #include "core/data/dataset_types.h"
-#include "core/data/decode.h"
 #include "core/data/store.h"
 
 namespace fovea {
@@ -26,8 +25,7 @@ class StoreDataset : public Dataset {
     int64_t revision = 0;  // pinned
     PixelShape shape;      // what each picture is brought to
     int64_t cache_bytes = int64_t{1} << 30;
-    int threads = 1;  // for decoding at Open
-    DecodeLimits limits;
+    int threads = 1;                      // for decoding at Open
     const CancelToken* cancel = nullptr;  // stops Open
   };
 

@@ -1,0 +1,67 @@
+// The only header that sees SQLite; for store*.cc of this folder.
+#pragma once
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "core/data/sqlite_status.h"
+#include "core/data/store.h"
+
+namespace fovea::internal {
+
+// Runs `body`, which returns a Status; what SQLiteCpp or the allocator throws becomes one.
+template <typename Body>
+absl::Status CatchSqlite(absl::string_view doing, const std::string& path, Body body) {
+  try {
+    return body();
+  } catch (const SQLite::Exception& e) {
+    return SqliteCodeToStatus(e.getExtendedErrorCode(), e.what(), doing, path);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat("cannot ", doing, ": out of memory"));
+  }
+}
+
+// As CatchSqlite, for a body that returns a StatusOr<T>.
+template <typename T, typename Body>
+absl::StatusOr<T> CatchSqliteOr(absl::string_view doing, const std::string& path, Body body) {
+  absl::StatusOr<T> result = absl::InternalError("no result");
+  const absl::Status status = CatchSqlite(doing, path, [&]() -> absl::Status {
+    result = body();
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return result;
+}
+
+// A connection with Fovea's settings. Throws SQLite::Exception.
+std::unique_ptr<SQLite::Database> OpenConnection(const std::string& path, DatasetStore::Mode mode);
+
+// Makes the tables of an empty data set, in one transaction. Throws SQLite::Exception.
+void CreateSchema(SQLite::Database* db, const DatasetSpec& spec, int64_t now_ms);
+
+// Throws SQLite::Exception; DataLoss or FailedPrecondition when the file is no data set of ours.
+absl::StatusOr<DatasetSpec> ReadSpec(SQLite::Database* db, const std::string& path);
+
+// The integer a query answers in its first column. Throws SQLite::Exception.
+int64_t QueryInt(SQLite::Database* db, const char* sql);
+
+absl::StatusOr<DatasetStatistics> ReadStatistics(SQLite::Database* db, const DatasetSpec& spec,
+                                                 int64_t revision);
+
+// Absent when no import with this id was committed.
+absl::StatusOr<std::optional<ImportSummary>> ReadImport(SQLite::Database* db,
+                                                        absl::string_view request_id);
+
+absl::StatusOr<std::unique_ptr<ImportSession>> BeginImportSession(
+    const std::string& path, const DatasetSpec& spec, const DatasetStore::Options& options,
+    absl::string_view request_id);
+
+}  // namespace fovea::internal
