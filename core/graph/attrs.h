@@ -31,7 +31,7 @@ struct ActivationSpec {
 struct Window {
   std::array<int32_t, 2> kernel = {1, 1};  // height, width
   std::array<int32_t, 2> stride = {1, 1};
-  std::array<int32_t, 2> dilation = {1, 1};  // 1: adjacent taps
+  std::array<int32_t, 2> dilation = {1, 1};   // 1: adjacent taps
   std::array<int32_t, 4> pad = {0, 0, 0, 0};  // top, left, bottom, right
   bool operator==(const Window&) const = default;
 };
@@ -158,15 +158,17 @@ struct Reshape {
 
 // inputs x, seed i64 [1], step i64 [1]; output x · mask / (1 − rate). The mask is a function of
 // (seed, step, salt, logical index), so the gradient is Dropout of dy. Source: Srivastava 2014.
+// The inference form has the one input x and is the identity; TrainingGraph adds the others.
 struct Dropout {
   float rate = 0.5f;
   uint32_t salt = 0;  // tells this node's mask from its neighbours'
   bool operator==(const Dropout&) const = default;
 };
 
-// input pixels u8 [N,H,W,C]; output f32 [N,C,H,W] = (p / 255 − mean) / std. Node constants: the C
+// input pixels u8 [N,H,W,C]; output [N,C,H,W] = (p / 255 − mean) / std. Node constants: the C
 // means, then the C standard deviations, as fractions of full scale.
 struct Normalize {
+  DType dtype = DType::kF32;  // of the output; Graph::Add puts the graph's float type for kF32
   bool operator==(const Normalize&) const = default;
 };
 
@@ -201,6 +203,7 @@ struct SigmoidCrossEntropyBackward {
 // no input; output a tensor of dims [1] that holds `value`.
 struct Fill {
   float value = 0;
+  DType dtype = DType::kF32;  // as in Normalize
   bool operator==(const Fill&) const = default;
 };
 
@@ -238,13 +241,12 @@ struct Cast {
   bool operator==(const Cast&) const = default;
 };
 
-using Attrs =
-    std::variant<Conv, ConvBackwardData, ConvBackwardWeights, Dense, DenseBackwardData,
-                 DenseBackwardWeights, BiasBackward, Pool, PoolBackward, BatchNorm,
-                 BatchNormTraining, BatchNormBackward, UpdateStatistics, FoldBatchNorm, Activate,
-                 ActivateBackward, Add, Reshape, Dropout, Normalize, Softmax, SoftmaxCrossEntropy,
-                 SoftmaxCrossEntropyBackward, SigmoidCrossEntropy, SigmoidCrossEntropyBackward,
-                 Fill, SgdMomentum, Adam, Reorder, Cast>;
+using Attrs = std::variant<Conv, ConvBackwardData, ConvBackwardWeights, Dense, DenseBackwardData,
+                           DenseBackwardWeights, BiasBackward, Pool, PoolBackward, BatchNorm,
+                           BatchNormTraining, BatchNormBackward, UpdateStatistics, FoldBatchNorm,
+                           Activate, ActivateBackward, Add, Reshape, Dropout, Normalize, Softmax,
+                           SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, SigmoidCrossEntropy,
+                           SigmoidCrossEntropyBackward, Fill, SgdMomentum, Adam, Reorder, Cast>;
 
 static_assert(std::is_trivially_copyable_v<Attrs>, "attributes are plain data");
 

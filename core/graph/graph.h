@@ -9,13 +9,18 @@
 // (rank ≥ 2) come first. A gradient has the offset of its parameter. A slot spans the parameter
 // region (momentum: one slot; Adam: two). AssignRegions() gives the offsets.
 //
+// An update reads and writes whole regions: its operands are slots and the values that AddRegion()
+// makes, with `spans_region` set, which alias every value of their role. Gradients are written
+// before they are read: a gradient's one writer stands before all its readers.
+//
 // Value semantics; not thread-safe while it changes.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
+#include "absl/strings/string_view.h"
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -35,8 +40,9 @@ struct Value {
   std::string name;
   Type type;
   Role role = Role::kTemporary;
-  int64_t offset = 0;   // in elements, within the region of its role
-  bool opaque = false;  // bytes only the backend knows, read only by its node's gradient
+  int64_t offset = 0;         // in elements, within the region of its role
+  bool opaque = false;        // bytes only the backend knows, read only by its node's gradient
+  bool spans_region = false;  // stands for the whole region of its role; not one of ValuesOf()
 };
 
 struct Node {
@@ -54,6 +60,14 @@ class Graph {
   ValueId AddInput(std::string name, Type type);
   ValueId AddParameter(std::string name, Dims dims);  // f32, or f64 in a graph of that type
   ValueId AddState(std::string name, Dims dims);
+  // The value that spans the region of parameters, gradients or states, named "parameters",
+  // "gradients" or "states", dims [region_count]; made at the first call. After AssignRegions.
+  ValueId AddRegion(Role role);
+  // A slot as large as the parameter region, behind the slots before it. After AssignRegions.
+  ValueId AddSlot(std::string name);
+  // The type of parameters, states, gradients and slots: f32 unless WithFloatType said otherwise.
+  DType float_type() const { return float_type_; }
+  void set_float_type(DType dtype) { float_type_ = dtype; }
 
   // Appends a node whose outputs are new temporaries with inferred types.
   // InvalidArgument names the node, what was found and what the op expects.
@@ -69,7 +83,8 @@ class Graph {
 
   void MarkOutput(ValueId value) { outputs_.push_back(value); }
 
-  // Gives every parameter, state and gradient its offset. Gradients are matched by `parameter_of`.
+  // Gives every parameter, state, gradient and slot its offset, and spanning values and slots
+  // their extent. Gradients are matched by `parameter_of`.
   void AssignRegions();
   // Elements of the region of a role: of one slot for kSlot.
   int64_t region_count(Role role) const;
@@ -84,10 +99,11 @@ class Graph {
   const Type& type(ValueId id) const { return values_[id].type; }
   std::vector<Type> InputTypes(const Node& node) const;
   std::vector<ValueId> ValuesOf(Role role) const;  // in order of creation
-  ValueId Find(std::string_view name) const;       // kNoValue when there is none
+  ValueId Find(absl::string_view name) const;      // kNoValue when there is none
   // For every value, the indices of the nodes that read it (outputs of the graph not counted).
   std::vector<std::vector<NodeId>> Readers() const;
-  // For every value, the node that produces it, or −1.
+  // For every temporary and gradient, the node that produces it; −1 for all other values, also
+  // where a node overwrites them.
   std::vector<NodeId> Producers() const;
   bool IsOutput(ValueId id) const;
   // The parameter that a gradient value belongs to, kept by SetGradient.
@@ -107,19 +123,22 @@ class Graph {
 
  private:
   std::string UniqueName(std::string name) const;
+  std::string UniqueNodeName(std::string name) const;
 
   std::vector<Value> values_;
   std::vector<Node> nodes_;
   std::vector<ValueId> outputs_;
   std::vector<std::pair<ValueId, ValueId>> gradients_;  // (gradient, parameter)
+  DType float_type_ = DType::kF32;
 };
 
 // OK when every node's types infer, order and single writers hold, names are unique, and every
 // persistent value lies inside its region.
 absl::Status Verify(const Graph& graph);
 
-// The same graph for another batch size: the first extent of every input whose name is not a
-// scalar's is replaced and all types are inferred again.
+// The same graph for another batch size: the first extent of every input of rank ≥ 2, and of
+// "example_weights", is replaced and all types are inferred again. InvalidArgument names the node
+// whose attributes hold the old batch (a Reshape to a concrete first extent, backward nodes).
 absl::StatusOr<Graph> WithBatch(const Graph& graph, int64_t batch);
 
 // The same graph with every f32 value as `dtype` (f64 for the reference).
@@ -127,5 +146,9 @@ Graph WithFloatType(const Graph& graph, DType dtype);
 
 // One line per value with a role and per node: stable, for tests and for people.
 std::string ToText(const Graph& graph);
+// The op's name and the attributes that differ from their defaults: "Conv kernel=[3,3] group=2".
+std::string AttrsToText(const Attrs& attrs);
+// Floats in the shortest form that reads back as the same values: "[0.5,0.25]".
+std::string ConstantsToText(absl::Span<const float> constants);
 
 }  // namespace fovea

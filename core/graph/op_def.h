@@ -4,8 +4,8 @@
 // meaning is a link error that names it. How fast an op runs is a backend's business.
 #pragma once
 
-#include <string_view>
 #include <vector>
+#include "absl/strings/string_view.h"
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -20,7 +20,10 @@ class GradientBuilder {
  public:
   GradientBuilder(Graph& graph, const Node& node, std::vector<ValueId> output_gradients,
                   std::vector<bool> wanted)
-      : graph_(graph), node_(node), dy_(std::move(output_gradients)), wanted_(std::move(wanted)),
+      : graph_(graph),
+        node_(node),
+        dy_(std::move(output_gradients)),
+        wanted_(std::move(wanted)),
         dx_(node.inputs.size(), kNoValue) {}
 
   const Node& node() const { return node_; }
@@ -32,8 +35,9 @@ class GradientBuilder {
   // Whether anybody asks for the gradient of input i; skip the node otherwise.
   bool wants(int i) const { return wanted_[i]; }
 
-  // Appends a node named after the forward one; returns its outputs.
-  absl::StatusOr<std::vector<ValueId>> Add(std::string_view suffix, Attrs attrs,
+  // Appends a node named after the forward one, "conv1" + "dx" → "conv1.dx", with the forward
+  // node's constants; returns its outputs.
+  absl::StatusOr<std::vector<ValueId>> Add(absl::string_view suffix, Attrs attrs,
                                            std::vector<ValueId> inputs);
   // Declares the gradient of input i.
   void Set(int i, ValueId gradient) { dx_[i] = gradient; }
@@ -48,7 +52,7 @@ class GradientBuilder {
 };
 
 struct OpDef {
-  std::string_view name;  // "Conv"
+  absl::string_view name;  // "Conv"
 
   // Output types from input types. InvalidArgument says what was found and expected; the caller
   // adds the node's name.
@@ -108,6 +112,9 @@ const OpDef& OpOf(const Attrs& attrs);
 
 // infer() with the node's name in front of an error.
 absl::StatusOr<std::vector<Type>> InferTypes(const Node& node, absl::Span<const Type> inputs);
+
+// infer() for a node of `graph`; an error also lists the names and types of the node's inputs.
+absl::StatusOr<std::vector<Type>> InferTypes(const Graph& graph, const Node& node);
 
 // FLOPs of a whole graph.
 double GraphFlops(const Graph& graph);

@@ -1,0 +1,262 @@
+// The text form of a graph and of attributes.
+#include <array>
+#include <charconv>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+#include "absl/strings/string_view.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/graph/graph.h"
+#include "core/graph/op_def.h"
+
+namespace fovea {
+namespace {
+
+std::string FloatText(float value) {
+  std::array<char, 32> buffer;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  return std::string(buffer.data(), end);
+}
+
+const char* ActivationName(Activation kind) {
+  switch (kind) {
+    case Activation::kNone:
+      return "none";
+    case Activation::kRelu:
+      return "relu";
+    case Activation::kLeakyRelu:
+      return "leaky_relu";
+    case Activation::kSigmoid:
+      return "sigmoid";
+    case Activation::kTanh:
+      return "tanh";
+    case Activation::kClip:
+      return "clip";
+  }
+  return "?";
+}
+
+std::string FieldText(bool value) { return value ? "true" : "false"; }
+std::string FieldText(int32_t value) { return absl::StrCat(value); }
+std::string FieldText(uint32_t value) { return absl::StrCat(value); }
+std::string FieldText(int64_t value) { return absl::StrCat(value); }
+std::string FieldText(float value) { return FloatText(value); }
+std::string FieldText(DType value) { return DTypeName(value); }
+std::string FieldText(PoolKind value) { return value == PoolKind::kMax ? "max" : "average"; }
+std::string FieldText(const Dims& value) { return value.ToString(); }
+std::string FieldText(const ActivationSpec& value) {
+  std::string text = ActivationName(value.kind);
+  if (value.kind == Activation::kLeakyRelu)
+    absl::StrAppend(&text, "(", FloatText(value.alpha), ")");
+  if (value.kind == Activation::kClip) {
+    absl::StrAppend(&text, "(", FloatText(value.alpha), ",", FloatText(value.beta), ")");
+  }
+  return text;
+}
+template <size_t n>
+std::string FieldText(const std::array<int32_t, n>& value) {
+  return absl::StrCat("[", absl::StrJoin(value, ","), "]");
+}
+
+// Fields(f, a, d) calls f(name, field of a, field of d) for every field; d is the default.
+template <typename F>
+void Fields(F f, const Window& a, const Window& d) {
+  f("kernel", a.kernel, d.kernel);
+  f("stride", a.stride, d.stride);
+  f("dilation", a.dilation, d.dilation);
+  f("pad", a.pad, d.pad);
+}
+template <typename F>
+void Fields(F f, const Conv& a, const Conv& d) {
+  Fields(f, a.window, d.window);
+  f("group", a.group, d.group);
+  f("has_bias", a.has_bias, d.has_bias);
+  f("has_residual", a.has_residual, d.has_residual);
+  f("activation", a.activation, d.activation);
+}
+template <typename F>
+void Fields(F f, const ConvBackwardData& a, const ConvBackwardData& d) {
+  Fields(f, a.forward, d.forward);
+  f("input", a.input, d.input);
+}
+template <typename F>
+void Fields(F f, const ConvBackwardWeights& a, const ConvBackwardWeights& d) {
+  Fields(f, a.forward, d.forward);
+  f("weight", a.weight, d.weight);
+}
+template <typename F>
+void Fields(F f, const Dense& a, const Dense& d) {
+  f("has_bias", a.has_bias, d.has_bias);
+  f("has_residual", a.has_residual, d.has_residual);
+  f("activation", a.activation, d.activation);
+}
+template <typename F>
+void Fields(F f, const Pool& a, const Pool& d) {
+  f("kind", a.kind, d.kind);
+  Fields(f, a.window, d.window);
+  f("global", a.global, d.global);
+  f("ceil", a.ceil, d.ceil);
+  f("count_include_pad", a.count_include_pad, d.count_include_pad);
+  f("training", a.training, d.training);
+}
+template <typename F>
+void Fields(F f, const PoolBackward& a, const PoolBackward& d) {
+  Fields(f, a.forward, d.forward);
+  f("input", a.input, d.input);
+}
+template <typename F>
+void Fields(F f, const BatchNorm& a, const BatchNorm& d) {
+  f("epsilon", a.epsilon, d.epsilon);
+  f("momentum", a.momentum, d.momentum);
+}
+template <typename F>
+void Fields(F f, const BatchNormTraining& a, const BatchNormTraining& d) {
+  f("epsilon", a.epsilon, d.epsilon);
+  f("relu", a.relu, d.relu);
+}
+template <typename F>
+void Fields(F f, const BatchNormBackward& a, const BatchNormBackward& d) {
+  f("epsilon", a.epsilon, d.epsilon);
+  f("relu", a.relu, d.relu);
+}
+template <typename F>
+void Fields(F f, const UpdateStatistics& a, const UpdateStatistics& d) {
+  f("momentum", a.momentum, d.momentum);
+  f("count", a.count, d.count);
+}
+template <typename F>
+void Fields(F f, const FoldBatchNorm& a, const FoldBatchNorm& d) {
+  f("epsilon", a.epsilon, d.epsilon);
+  f("has_bias", a.has_bias, d.has_bias);
+}
+template <typename F>
+void Fields(F f, const Activate& a, const Activate& d) {
+  f("activation", a.activation, d.activation);
+}
+template <typename F>
+void Fields(F f, const ActivateBackward& a, const ActivateBackward& d) {
+  f("activation", a.activation, d.activation);
+}
+template <typename F>
+void Fields(F f, const Add& a, const Add& d) {
+  f("activation", a.activation, d.activation);
+}
+template <typename F>
+void Fields(F f, const Reshape& a, const Reshape& d) {
+  f("dims", a.dims, d.dims);
+}
+template <typename F>
+void Fields(F f, const Dropout& a, const Dropout& d) {
+  f("rate", a.rate, d.rate);
+  f("salt", a.salt, d.salt);
+}
+template <typename F>
+void Fields(F f, const Normalize& a, const Normalize& d) {
+  f("dtype", a.dtype, d.dtype);
+}
+template <typename F>
+void Fields(F f, const Fill& a, const Fill& d) {
+  f("value", a.value, d.value);
+  f("dtype", a.dtype, d.dtype);
+}
+template <typename F>
+void Fields(F f, const SgdMomentum& a, const SgdMomentum& d) {
+  f("momentum", a.momentum, d.momentum);
+  f("weight_decay", a.weight_decay, d.weight_decay);
+  f("nesterov", a.nesterov, d.nesterov);
+  f("decayed", a.decayed, d.decayed);
+}
+template <typename F>
+void Fields(F f, const Adam& a, const Adam& d) {
+  f("beta1", a.beta1, d.beta1);
+  f("beta2", a.beta2, d.beta2);
+  f("epsilon", a.epsilon, d.epsilon);
+  f("weight_decay", a.weight_decay, d.weight_decay);
+  f("decayed", a.decayed, d.decayed);
+}
+template <typename F>
+void Fields(F f, const Reorder& a, const Reorder& d) {
+  f("layout", a.layout, d.layout);
+}
+template <typename F>
+void Fields(F f, const Cast& a, const Cast& d) {
+  f("dtype", a.dtype, d.dtype);
+}
+// The ops without attributes. An op with a field that is not listed above fails here.
+template <typename F, typename Op>
+void Fields(F, const Op&, const Op&) {
+  static_assert(std::is_empty_v<Op>, "list the fields of this op in text.cc");
+}
+
+std::string FieldsToText(const Attrs& attrs) {
+  std::string text;
+  const auto print = [&text](absl::string_view name, const auto& value, const auto& usual) {
+    if (!(value == usual)) absl::StrAppend(&text, " ", name, "=", FieldText(value));
+  };
+  std::visit([&](const auto& op) { Fields(print, op, std::decay_t<decltype(op)>()); }, attrs);
+  return text;
+}
+
+std::string Names(const Graph& graph, const std::vector<ValueId>& ids) {
+  return absl::StrJoin(
+      ids, ", ", [&](std::string* out, ValueId id) { absl::StrAppend(out, graph.value(id).name); });
+}
+
+std::string ValueLine(const Graph& graph, ValueId id) {
+  const Value& value = graph.value(id);
+  std::string line =
+      absl::StrCat(RoleName(value.role), " ", value.name, " ", value.type.ToString());
+  if (value.offset != 0) absl::StrAppend(&line, " offset=", value.offset);
+  if (value.spans_region) absl::StrAppend(&line, " spans_region");
+  if (const ValueId parameter = graph.parameter_of(id); parameter != kNoValue) {
+    absl::StrAppend(&line, " of ", graph.value(parameter).name);
+  }
+  return line + "\n";
+}
+
+// conv1 = Conv(pixels, conv1.weight) kernel=[3,3] : f32[8,16,28,28]
+// The node's name stands in front where it is not that of the first output.
+std::string NodeLine(const Graph& graph, const Node& node) {
+  std::string line;
+  if (node.outputs.empty() || graph.value(node.outputs[0]).name != node.name) {
+    absl::StrAppend(&line, node.name, ": ");
+  }
+  absl::StrAppend(&line, Names(graph, node.outputs), " = ", OpOf(node.attrs).name, "(",
+                  Names(graph, node.inputs), ")", FieldsToText(node.attrs));
+  if (!node.constants.empty()) {
+    absl::StrAppend(&line, " constants=", ConstantsToText(node.constants));
+  }
+  const auto type = [&](std::string* out, ValueId id) {
+    absl::StrAppend(out, graph.type(id).ToString());
+  };
+  return absl::StrCat(line, " : ", absl::StrJoin(node.outputs, ", ", type), "\n");
+}
+
+}  // namespace
+
+std::string ConstantsToText(absl::Span<const float> constants) {
+  const auto print = [](std::string* out, float value) { out->append(FloatText(value)); };
+  return absl::StrCat("[", absl::StrJoin(constants, ",", print), "]");
+}
+
+std::string AttrsToText(const Attrs& attrs) {
+  return absl::StrCat(OpOf(attrs).name, FieldsToText(attrs));
+}
+
+std::string ToText(const Graph& graph) {
+  std::string text;
+  for (size_t id = 0; id < graph.values().size(); ++id) {
+    if (graph.values()[id].role == Role::kTemporary) continue;
+    text += ValueLine(graph, static_cast<ValueId>(id));
+  }
+  for (const Node& node : graph.nodes()) text += NodeLine(graph, node);
+  if (!graph.outputs().empty()) {
+    absl::StrAppend(&text, "output ", Names(graph, graph.outputs()), "\n");
+  }
+  return text;
+}
+
+}  // namespace fovea
