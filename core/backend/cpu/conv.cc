@@ -1,0 +1,193 @@
+// Convolution and its two gradients through oneDNN.
+#include "core/backend/cpu/products.h"
+
+#include "absl/strings/str_cat.h"
+#include "core/backend/cpu/lower.h"
+#include "core/backend/cpu/onednn.h"
+#include "core/base/status.h"
+
+namespace fovea::cpu {
+namespace {
+
+using Direction = ConvProblem::Direction;
+
+// Weights as oneDNN wants them: with an axis of groups where there are several.
+Desc DenseWeights(const ConvProblem& problem) {
+  const Dims& w = problem.w.dims;
+  const int64_t group = problem.conv.group;
+  if (group == 1) return DenseDesc(w, problem.w.dtype);
+  return DenseDesc(Dims{group, w[0] / group, w[1], w[2], w[3]}, problem.w.dtype);
+}
+
+Desc Weights(const ConvProblem& problem, Layout layout) {
+  return layout == kDense ? DenseWeights(problem) : InternedDesc(layout);
+}
+
+struct Geometry {
+  explicit Geometry(const Window& window)
+      : stride{window.stride[0], window.stride[1]},
+        dilation{window.dilation[0] - 1, window.dilation[1] - 1},
+        pad_begin{window.pad[0], window.pad[1]},
+        pad_end{window.pad[2], window.pad[3]} {}
+  dnnl_dims_t stride, dilation, pad_begin, pad_end;
+};
+
+absl::StatusOr<PrimitiveDesc> CreateForward(const ConvProblem& problem, const Desc& x,
+                                            const Desc& w, const Desc& y,
+                                            const PrimitiveAttr& attr) {
+  const Geometry geometry(problem.conv.window);
+  const Desc bias = DenseDesc(Dims{problem.y.dims[1]});
+  dnnl_convolution_desc_t op;
+  RETURN_IF_DNNL_ERROR(
+      dnnl_dilated_convolution_forward_desc_init(
+          &op, problem.training ? dnnl_forward_training : dnnl_forward_inference,
+          dnnl_convolution_direct, &x, &w, problem.conv.has_bias ? &bias : nullptr, &y,
+          geometry.stride, geometry.dilation, geometry.pad_begin, geometry.pad_end),
+      "describing a convolution");
+  return CreateDesc(&op, attr);
+}
+
+// The hint of a gradient: the forward convolution with the same activations.
+absl::StatusOr<PrimitiveDesc> CreateHint(const ConvProblem& problem, const Desc& x, const Desc& y) {
+  ConvProblem forward = problem;
+  forward.training = true;
+  forward.conv.has_bias = false;
+  return CreateForward(forward, x, AnyDesc(DenseWeights(problem)), y, MakeAttr());
+}
+
+absl::StatusOr<PrimitiveDesc> CreateBackwardData(const ConvProblem& problem, const Desc& x,
+                                                 const Desc& w, const Desc& y) {
+  ASSIGN_OR_RETURN(const PrimitiveDesc hint, CreateHint(problem, x, y));
+  const Geometry geometry(problem.conv.window);
+  dnnl_convolution_desc_t op;
+  RETURN_IF_DNNL_ERROR(dnnl_dilated_convolution_backward_data_desc_init(
+                           &op, dnnl_convolution_direct, &x, &w, &y, geometry.stride,
+                           geometry.dilation, geometry.pad_begin, geometry.pad_end),
+                       "describing a convolution's data gradient");
+  return CreateDesc(&op, MakeAttr(), hint.get());
+}
+
+absl::StatusOr<PrimitiveDesc> CreateBackwardWeights(const ConvProblem& problem, const Desc& x,
+                                                    const Desc& w, const Desc& y) {
+  ASSIGN_OR_RETURN(const PrimitiveDesc hint, CreateHint(problem, x, y));
+  const Geometry geometry(problem.conv.window);
+  dnnl_convolution_desc_t op;
+  RETURN_IF_DNNL_ERROR(dnnl_dilated_convolution_backward_weights_desc_init(
+                           &op, dnnl_convolution_direct, &x, &w, nullptr, &y, geometry.stride,
+                           geometry.dilation, geometry.pad_begin, geometry.pad_end),
+                       "describing a convolution's weights gradient");
+  return CreateDesc(&op, MakeAttr(), hint.get());
+}
+
+absl::StatusOr<PrimitiveDesc> Create(const ConvProblem& problem, const Desc& x, const Desc& w,
+                                     const Desc& y) {
+  switch (problem.direction) {
+    case Direction::kForward:
+      return CreateForward(problem, x, w, y,
+                           MakeAttr(problem.conv.has_residual, problem.conv.activation));
+    case Direction::kBackwardData:
+      return CreateBackwardData(problem, x, w, y);
+    case Direction::kBackwardWeights:
+      return CreateBackwardWeights(problem, x, w, y);
+  }
+  return absl::InternalError("no such direction");
+}
+
+int WeightsArgument(Direction direction) {
+  return direction == Direction::kBackwardWeights ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS;
+}
+
+// The layouts as which a kernel may see the value.
+std::vector<Layout> Views(const Type& type) {
+  std::vector<Layout> views = {type.layout};
+  for (Layout other : {kNhwc, kBlocked}) {
+    if (type.layout == kDense && Satisfies(type, other)) views.push_back(other);
+  }
+  return views;
+}
+
+// The primitive for the layouts the node has.
+absl::StatusOr<PrimitiveDesc> CreateAsStored(const ConvProblem& problem, bool allow_slow) {
+  const Desc w = Weights(problem, problem.w.layout);
+  absl::StatusOr<PrimitiveDesc> slow = absl::UnimplementedError("no kernel");
+  for (Layout x : Views(problem.x)) {
+    for (Layout y : Views(problem.y)) {
+      auto desc = Create(problem, DescAs(problem.x, x), w, DescAs(problem.y, y));
+      if (desc.ok() && !IsSlow(ImplementationName(desc->get()))) return desc;
+      if (!slow.ok()) slow = std::move(desc);
+    }
+  }
+  if (!slow.ok() || allow_slow) return slow;
+  return absl::UnimplementedError(
+      absl::StrCat("the cpu backend has only a slow kernel (", ImplementationName(slow->get()),
+                   ") for x ", problem.x.ToString(), ", w ", problem.w.ToString(), ", y ",
+                   problem.y.ToString(), "; allow_slow_kernels accepts it"));
+}
+
+std::vector<Argument> Arguments(const ConvProblem& problem) {
+  switch (problem.direction) {
+    case Direction::kForward: {
+      std::vector<Argument> arguments = {In(DNNL_ARG_SRC, 0), In(DNNL_ARG_WEIGHTS, 1),
+                                         Out(DNNL_ARG_DST, 0)};
+      if (problem.conv.has_bias) arguments.push_back(In(DNNL_ARG_BIAS, 2));
+      return arguments;
+    }
+    case Direction::kBackwardData:
+      return {In(DNNL_ARG_DIFF_DST, 0), In(DNNL_ARG_WEIGHTS, 1), Out(DNNL_ARG_DIFF_SRC, 0)};
+    case Direction::kBackwardWeights:
+      return {In(DNNL_ARG_SRC, 0), In(DNNL_ARG_DIFF_DST, 1), Out(DNNL_ARG_DIFF_WEIGHTS, 0)};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<ConvProblem> ConvProblem::Of(const Graph& graph, const Node& node, bool training) {
+  const auto in = [&](int i) { return graph.type(node.inputs[i]); };
+  const Type out = graph.type(node.outputs[0]);
+  if (const auto* conv = std::get_if<Conv>(&node.attrs)) {
+    return ConvProblem{Direction::kForward, *conv, in(0), in(1), out, training};
+  }
+  if (const auto* data = std::get_if<ConvBackwardData>(&node.attrs)) {
+    return ConvProblem{Direction::kBackwardData, data->forward, out, in(1), in(0), training};
+  }
+  if (const auto* weights = std::get_if<ConvBackwardWeights>(&node.attrs)) {
+    return ConvProblem{Direction::kBackwardWeights, weights->forward, in(0), out, in(1), training};
+  }
+  return std::nullopt;
+}
+
+absl::StatusOr<ConvLayouts> ChooseConvLayouts(const ConvProblem& problem,
+                                              absl::Span<const LayoutPair> candidates) {
+  const Desc dense = DenseWeights(problem);
+  absl::StatusOr<ConvLayouts> chosen = absl::UnimplementedError("no kernel");
+  Type x = problem.x, y = problem.y;
+  for (const LayoutPair& pair : candidates) {
+    x.layout = pair.x;
+    y.layout = pair.y;
+    const auto desc = Create(problem, DescOf(x), AnyDesc(dense), DescOf(y));
+    if (!desc.ok()) {
+      if (!chosen.ok()) chosen = desc.status();
+      continue;
+    }
+    const std::string kernel = ImplementationName(desc->get());
+    const bool slow = IsSlow(kernel);
+    if (slow && chosen.ok()) continue;
+    const Desc& w = ArgumentDesc(desc->get(), WeightsArgument(problem.direction));
+    chosen = ConvLayouts{pair.x, Intern(w, dense), pair.y, kernel, slow};
+    if (!slow) break;
+  }
+  return chosen;
+}
+
+absl::StatusOr<Lowered> LowerConv(const NodeView& view, const CompileOptions& options) {
+  const ConvProblem problem = *ConvProblem::Of(view.graph, view.node, options.training);
+  ASSIGN_OR_RETURN(const PrimitiveDesc desc, CreateAsStored(problem, options.allow_slow_kernels));
+  ASSIGN_OR_RETURN(Lowered lowered, LowerPrimitive(desc, Arguments(problem)));
+  if (problem.direction == Direction::kForward && problem.conv.has_residual) {
+    lowered.in_place_input = problem.conv.has_bias ? 3 : 2;
+  }
+  return lowered;
+}
+
+}  // namespace fovea::cpu

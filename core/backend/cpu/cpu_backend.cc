@@ -1,0 +1,133 @@
+#include "core/backend/cpu/cpu_backend.h"
+
+#include <cstring>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "core/backend/cpu/layout_plan.h"
+#include "core/backend/cpu/layouts.h"
+#include "core/backend/cpu/lower.h"
+#include "core/backend/host_memory.h"
+#include "core/backend/reference/reference_kernel.h"
+#include "core/graph/op_def.h"
+
+namespace fovea {
+namespace {
+
+using cpu::NodeView;
+
+template <typename... Fs>
+struct Overload : Fs... {
+  using Fs::operator()...;
+};
+template <typename... Fs>
+Overload(Fs...) -> Overload<Fs...>;
+
+bool IsProduct(const Attrs& attrs) {
+  return std::visit(
+      Overload{[](const Conv&) { return true; }, [](const ConvBackwardData&) { return true; },
+               [](const ConvBackwardWeights&) { return true; }, [](const Dense&) { return true; },
+               [](const DenseBackwardData&) { return true; },
+               [](const DenseBackwardWeights&) { return true; }, [](const auto&) { return false; }},
+      attrs);
+}
+
+// Whether every floating-point operand is f32, which is what the kernels here compute.
+bool IsSinglePrecision(const Graph& graph, const Node& node) {
+  const auto other_float = [&](ValueId id) {
+    const DType dtype = graph.type(id).dtype;
+    return dtype == DType::kF64 || dtype == DType::kBF16 || dtype == DType::kF16;
+  };
+  for (const std::vector<ValueId>* ids : {&node.inputs, &node.outputs}) {
+    for (ValueId id : *ids) {
+      if (other_float(id)) return false;
+    }
+  }
+  return true;
+}
+
+absl::StatusOr<Lowered> LowerSinglePrecision(const NodeView& view, const CompileOptions& options) {
+  return std::visit(
+      Overload{[&](const Pool& op) { return cpu::LowerPool(view, op); },
+               [&](const PoolBackward& op) { return cpu::LowerPoolBackward(view, op); },
+               [&](const BatchNorm& op) { return cpu::LowerBatchNorm(view, op); },
+               [&](const BatchNormTraining& op) { return cpu::LowerBatchNormTraining(view, op); },
+               [&](const BatchNormBackward& op) { return cpu::LowerBatchNormBackward(view, op); },
+               [&](const Reorder&) { return cpu::LowerReorder(view); },
+               [&](const Softmax&) { return cpu::LowerSoftmax(view); },
+               [&](const Add& op) { return cpu::LowerAdd(view, op); },
+               [&](const Activate& op) { return cpu::LowerActivate(view, op); },
+               [&](const ActivateBackward& op) { return cpu::LowerActivateBackward(view, op); },
+               [&](const BiasBackward&) { return cpu::LowerBiasBackward(view); },
+               [&](const Normalize&) { return cpu::LowerNormalize(view); },
+               [&](const Dropout& op) { return cpu::LowerDropout(view, op); },
+               [&](const SgdMomentum& op) { return cpu::LowerSgdMomentum(view, op); },
+               [&](const Adam& op) { return cpu::LowerAdam(view, op); },
+               [&](const Dense&) { return cpu::LowerDense(view, options); },
+               [&](const DenseBackwardData&) { return cpu::LowerDense(view, options); },
+               [&](const DenseBackwardWeights&) { return cpu::LowerDense(view, options); },
+               [&](const Conv&) { return cpu::LowerConv(view, options); },
+               [&](const ConvBackwardData&) { return cpu::LowerConv(view, options); },
+               [&](const ConvBackwardWeights&) { return cpu::LowerConv(view, options); },
+               [&](const auto&) { return LowerReference(view.graph, view.node); }},
+      view.node.attrs);
+}
+
+class Cpu : public Backend {
+ public:
+  const char* name() const override { return "cpu"; }
+
+  absl::StatusOr<std::unique_ptr<Buffer>> Allocate(size_t bytes) const override {
+    return AllocateHost(bytes);
+  }
+  absl::Status Upload(const void* source, void* address, size_t bytes) const override {
+    std::memcpy(address, source, bytes);
+    return absl::OkStatus();
+  }
+  absl::Status Download(const void* address, void* target, size_t bytes) const override {
+    std::memcpy(target, address, bytes);
+    return absl::OkStatus();
+  }
+  bool host_memory() const override { return true; }
+  size_t Bytes(const Type& type) const override { return cpu::LayoutBytes(type); }
+
+  bool Supports(const Graph& graph, const Node& node) const override {
+    return IsSinglePrecision(graph, node) || !IsProduct(node.attrs);
+  }
+
+  absl::StatusOr<Graph> Prepare(Graph graph, const CompileOptions& options) const override {
+    return cpu::PlanLayouts(std::move(graph), options);
+  }
+
+  absl::StatusOr<Lowered> Lower(const Graph& graph, const Node& node,
+                                const CompileOptions& options) const override {
+    absl::StatusOr<Lowered> lowered = LowerAny({graph, node}, options);
+    if (lowered.ok()) return lowered;
+    return absl::Status(
+        lowered.status().code(),
+        absl::StrCat(OpOf(node.attrs).name, " \"", node.name, "\": ", lowered.status().message()));
+  }
+
+  absl::StatusOr<std::unique_ptr<Stream>> NewStream() const override {
+    return std::make_unique<HostStream>();
+  }
+
+ private:
+  static absl::StatusOr<Lowered> LowerAny(const NodeView& view, const CompileOptions& options) {
+    if (IsSinglePrecision(view.graph, view.node)) return LowerSinglePrecision(view, options);
+    if (!IsProduct(view.node.attrs) || options.allow_slow_kernels) {
+      return LowerReference(view.graph, view.node);
+    }
+    return absl::UnimplementedError("the cpu backend computes in f32 only");
+  }
+};
+
+}  // namespace
+
+const Backend& CpuBackend() {
+  static const Cpu backend;
+  return backend;
+}
+
+}  // namespace fovea

@@ -1,0 +1,42 @@
+// Lowering, op family by op family. Private to this folder.
+//
+// Every function makes the kernel of one node whose layouts Prepare has chosen. Errors name what
+// is missing; the caller adds the node's name.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "core/backend/backend.h"
+#include "core/backend/cpu/layouts.h"
+
+namespace fovea::cpu {
+
+// A node with what it reads and writes.
+struct NodeView {
+  const Graph& graph;
+  const Node& node;
+
+  const Type& in(int i) const { return graph.type(node.inputs[i]); }
+  const Type& out(int i) const { return graph.type(node.outputs[i]); }
+};
+
+absl::StatusOr<Lowered> LowerConv(const NodeView& view, const CompileOptions& options);
+absl::StatusOr<Lowered> LowerDense(const NodeView& view, const CompileOptions& options);
+absl::StatusOr<Lowered> LowerPool(const NodeView& view, const Pool& pool);
+absl::StatusOr<Lowered> LowerPoolBackward(const NodeView& view, const PoolBackward& pool);
+absl::StatusOr<Lowered> LowerBatchNorm(const NodeView& view, const BatchNorm& norm);
+absl::StatusOr<Lowered> LowerBatchNormTraining(const NodeView& view, const BatchNormTraining& norm);
+absl::StatusOr<Lowered> LowerBatchNormBackward(const NodeView& view, const BatchNormBackward& norm);
+absl::StatusOr<Lowered> LowerReorder(const NodeView& view);
+absl::StatusOr<Lowered> LowerSoftmax(const NodeView& view);
+
+absl::StatusOr<Lowered> LowerAdd(const NodeView& view, const Add& add);
+absl::StatusOr<Lowered> LowerActivate(const NodeView& view, const Activate& activate);
+absl::StatusOr<Lowered> LowerActivateBackward(const NodeView& view,
+                                              const ActivateBackward& activate);
+absl::StatusOr<Lowered> LowerBiasBackward(const NodeView& view);
+absl::StatusOr<Lowered> LowerNormalize(const NodeView& view);
+absl::StatusOr<Lowered> LowerDropout(const NodeView& view, const Dropout& dropout);
+absl::StatusOr<Lowered> LowerSgdMomentum(const NodeView& view, const SgdMomentum& rule);
+absl::StatusOr<Lowered> LowerAdam(const NodeView& view, const Adam& rule);
+
+}  // namespace fovea::cpu

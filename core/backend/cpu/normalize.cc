@@ -1,0 +1,101 @@
+// Normalize: pixels u8 [N,H,W,C] to f32 (p / 255 − mean) / std, straight into any activation
+// layout.
+#include <vector>
+
+#include "core/backend/cpu/host_kernel.h"
+#include "core/backend/cpu/layouts.h"
+#include "core/backend/cpu/lower.h"
+
+namespace fovea::cpu {
+namespace {
+
+// p ↦ p · scale + shift, per channel, and the same repeated along a row of pixels.
+struct Affine {
+  int64_t n, h, w, c;
+  std::vector<float> scale, shift;          // [C]
+  std::vector<float> row_scale, row_shift;  // [W·C]
+
+  Affine(const Type& pixels, const std::vector<float>& constants)
+      : n(pixels.dims[0]), h(pixels.dims[1]), w(pixels.dims[2]), c(pixels.dims[3]) {
+    for (int64_t i = 0; i < c; ++i) {
+      scale.push_back(1.0f / (255.0f * constants[c + i]));
+      shift.push_back(-constants[i] / constants[c + i]);
+    }
+    for (int64_t i = 0; i < w * c; ++i) {
+      row_scale.push_back(scale[i % c]);
+      row_shift.push_back(shift[i % c]);
+    }
+  }
+};
+
+FOVEA_MULTIVERSION
+void RowToNhwc(const uint8_t* pixels, const float* scale, const float* shift, float* y,
+               int64_t count) {
+  for (int64_t i = 0; i < count; ++i) y[i] = static_cast<float>(pixels[i]) * scale[i] + shift[i];
+}
+
+template <int kChannels>
+__attribute__((always_inline)) inline void RowToPlane(const uint8_t* pixels, float scale,
+                                                      float shift, float* y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    y[i] = static_cast<float>(pixels[i * kChannels]) * scale + shift;
+  }
+}
+
+FOVEA_MULTIVERSION
+void RowToDense(const uint8_t* pixels, int64_t channels, float scale, float shift, float* y,
+                int64_t count) {
+  if (channels == 1) return RowToPlane<1>(pixels, scale, shift, y, count);
+  if (channels == 3) return RowToPlane<3>(pixels, scale, shift, y, count);
+  for (int64_t i = 0; i < count; ++i) {
+    y[i] = static_cast<float>(pixels[i * channels]) * scale + shift;
+  }
+}
+
+void RowToBlocked(const uint8_t* pixels, const Affine& a, int64_t n, int64_t row, float* y) {
+  const int64_t block = BlockChannels(), blocks = (a.c + block - 1) / block;
+  for (int64_t b = 0; b < blocks; ++b) {
+    float* target = y + ((n * blocks + b) * a.h + row) * a.w * block;
+    for (int64_t x = 0; x < a.w; ++x) {
+      for (int64_t lane = 0; lane < block; ++lane) {
+        const int64_t c = b * block + lane;
+        target[x * block + lane] =
+            c < a.c ? static_cast<float>(pixels[x * a.c + c]) * a.scale[c] + a.shift[c] : 0.0f;
+      }
+    }
+  }
+}
+
+void NormalizeRow(const uint8_t* pixels, const Affine& a, Layout layout, int64_t row, float* y) {
+  const int64_t n = row / a.h, line = row % a.h;
+  pixels += row * a.w * a.c;
+  if (layout == kNhwc) {
+    RowToNhwc(pixels, a.row_scale.data(), a.row_shift.data(), y + row * a.w * a.c, a.w * a.c);
+  } else if (layout == kBlocked) {
+    RowToBlocked(pixels, a, n, line, y);
+  } else {
+    for (int64_t c = 0; c < a.c; ++c) {
+      float* plane = y + (n * a.c + c) * a.h * a.w;
+      RowToDense(pixels + c, a.c, a.scale[c], a.shift[c], plane + line * a.w, a.w);
+    }
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Lowered> LowerNormalize(const NodeView& view) {
+  const Layout layout = view.out(0).layout;
+  Affine affine(view.in(0), view.node.constants);
+  return LowerHost("fovea:normalize",
+                   [layout, affine = std::move(affine)](Addresses in, Addresses out) {
+                     const uint8_t* pixels = At<uint8_t>(in, 0);
+                     float* y = At<float>(out, 0);
+                     ParallelRanges(affine.n * affine.h, 8, [&](int64_t begin, int64_t end) {
+                       for (int64_t row = begin; row < end; ++row) {
+                         NormalizeRow(pixels, affine, layout, row, y);
+                       }
+                     });
+                   });
+}
+
+}  // namespace fovea::cpu

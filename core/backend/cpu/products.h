@@ -1,0 +1,46 @@
+// Choosing kernels and layouts of convolutions and dense layers. Private to this folder.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/backend/backend.h"
+#include "core/backend/cpu/layouts.h"
+
+namespace fovea::cpu {
+
+// A convolution in one of its three directions. x, w, y are the types on the input, weight and
+// output side, whether values or gradients.
+struct ConvProblem {
+  enum class Direction { kForward, kBackwardData, kBackwardWeights };
+  Direction direction = Direction::kForward;
+  Conv conv;
+  Type x, w, y;
+  bool training = false;
+
+  // The convolution of a node; nothing when the node is none.
+  static std::optional<ConvProblem> Of(const Graph& graph, const Node& node, bool training);
+};
+
+struct ConvLayouts {
+  Layout x = kDense, w = kDense, y = kDense;
+  std::string kernel;
+  bool slow = false;  // oneDNN has only its reference implementation
+};
+
+struct LayoutPair {
+  Layout x, y;
+};
+
+// The first of `candidates` with a fast kernel, with the layout of the weights that this kernel
+// wants; without one, the first that works at all.
+absl::StatusOr<ConvLayouts> ChooseConvLayouts(const ConvProblem& problem,
+                                              absl::Span<const LayoutPair> candidates);
+
+// How the weights of a dense (fully connected) node are packed, for x [N,K] and y [N,O].
+absl::StatusOr<Layout> ChooseDenseWeights(const Graph& graph, const Node& node, bool training);
+
+}  // namespace fovea::cpu
