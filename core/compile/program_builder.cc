@@ -240,7 +240,7 @@ void ProgramBuilder::WriteSteps() {
     if (IsView(node)) continue;
     Step step;
     step.name = node.name;
-    step.op = OpOf(node.attrs).name;
+    step.op = std::string(OpOf(node.attrs).name);
     step.kernel_name = lowered_[i].kernel_name;
     step.flops = OpOf(node.attrs).flops(node, graph_.InputTypes(node));
     step.kernel = lowered_[i].kernel;
