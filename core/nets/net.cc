@@ -96,8 +96,8 @@ absl::StatusOr<Net> BuildNet(const NetOptions& options, int64_t batch) {
   return architecture->build(complete, batch);
 }
 
-std::vector<std::string_view> NetNames() {
-  std::vector<std::string_view> names;
+std::vector<absl::string_view> NetNames() {
+  std::vector<absl::string_view> names;
   for (const Architecture& architecture : kArchitectures) names.emplace_back(architecture.name);
   return names;
 }

@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "core/graph/graph.h"
 #include "core/runtime/weights.h"
 
@@ -20,8 +20,8 @@ struct NetOptions {
   std::string name;  // "resnet20"
   int height = 0, width = 0, channels = 0;
   int labels = 0;
-  std::vector<int> hidden;     // mlp only: units of the hidden layers; empty: {256}
-  float dropout = 0;           // before the last layer, where the net has a place for it
+  std::vector<int> hidden;       // mlp only: units of the hidden layers; empty: {256}
+  float dropout = 0;             // before the last layer, where the net has a place for it
   std::vector<float> mean, std;  // per channel, fractions of full scale; empty: 0.5 and 0.25
 };
 
@@ -44,7 +44,7 @@ struct Net {
 // or images too small for the net (the message says how large they must be).
 absl::StatusOr<Net> BuildNet(const NetOptions& options, int64_t batch);
 
-std::vector<std::string_view> NetNames();
+std::vector<absl::string_view> NetNames();
 
 // Sets every parameter and state of `weights`, a pure function of (initializers, seed).
 absl::Status Initialize(const Net& net, uint64_t seed, Weights& weights);

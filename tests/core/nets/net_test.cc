@@ -75,7 +75,7 @@ TEST(BuildNet, TakesSmallGreyImagesWithTheSmallNets) {
 }
 
 TEST(BuildNet, TakesImagesThatAreNotSquare) {
-  for (std::string_view name : NetNames()) {
+  for (absl::string_view name : NetNames()) {
     NetOptions options = Options(std::string(name), 45, 3, 7);
     options.width = 37;
     const auto net = BuildNet(options, 2);
@@ -142,7 +142,7 @@ TEST(BuildNet, TakesTheHiddenLayersOfAnMlp) {
 }
 
 TEST(BuildNet, PutsDropoutBeforeTheLastLayer) {
-  for (std::string_view name : NetNames()) {
+  for (absl::string_view name : NetNames()) {
     NetOptions options = Options(std::string(name), 32, 3, 10);
     options.dropout = 0.25f;
     const auto net = BuildNet(options, 1);
@@ -183,7 +183,7 @@ TEST(BuildNet, PutsTheStrideOfABottleneckInItsThreeByThree) {
 }
 
 TEST(BuildNet, HasAnInitializerForEveryParameterAndState) {
-  for (std::string_view name : NetNames()) {
+  for (absl::string_view name : NetNames()) {
     const auto net = BuildNet(Options(std::string(name), 32, 3, 10), 1);
     ASSERT_TRUE(net.ok()) << net.status();
     EXPECT_EQ(net->initializers.size(), net->graph.ValuesOf(Role::kParameter).size() +
