@@ -1,0 +1,112 @@
+// fovea train DATASET --model NAME …
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands.h"
+#include "client/config_override.h"
+#include "client/job_view.h"
+#include "core/base/file_system.h"
+#include "core/base/status.h"
+
+namespace fovea {
+namespace {
+
+struct TrainOptions {
+  std::string dataset;
+  std::string model;
+  std::string config_path;
+  std::string net;
+  std::optional<uint32_t> epochs;
+  std::optional<uint32_t> batch;
+  std::optional<double> learning_rate;
+  std::optional<uint64_t> seed;
+  std::vector<std::string> overrides;
+  std::string request_id;
+  bool detach = false;
+};
+
+absl::StatusOr<v1::TrainingConfig> MakeConfig(const TrainOptions& options) {
+  v1::TrainingConfig config;
+  if (!options.config_path.empty()) {
+    ASSIGN_OR_RETURN(const std::string text, FileSystem::Real()->Read(options.config_path));
+    const absl::Status parsed = ParseTextConfig(text, &config);
+    if (!parsed.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(options.config_path, ": ", parsed.message()));
+    }
+  }
+  if (!options.net.empty()) config.set_net(options.net);
+  if (options.epochs.has_value()) config.set_epochs(*options.epochs);
+  if (options.batch.has_value()) config.set_batch_size(*options.batch);
+  if (options.learning_rate.has_value()) config.set_learning_rate(*options.learning_rate);
+  if (options.seed.has_value()) config.set_seed(*options.seed);
+  for (const std::string& assignment : options.overrides) {
+    RETURN_IF_ERROR(ApplyOverride(assignment, &config));
+  }
+  return config;
+}
+
+// How to go on with a job that is left alone.
+std::string GoOnHint(const Session& session, const std::string& id) {
+  const std::string server = absl::StrCat("fovea --server ", session.server(), " jobs ");
+  return absl::StrCat("the job goes on; follow it with  ", server, "watch ", id,
+                      "\n                  or stop it with  ", server, "cancel ", id, "\n");
+}
+
+absl::StatusOr<int> Train(const TrainOptions& options, Session& session) {
+  const absl::StatusOr<v1::TrainingConfig> config = MakeConfig(options);
+  if (!config.ok()) return UsageError(config.status());
+  v1::TrainRequest request;
+  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
+  request.set_dataset(options.dataset);
+  request.set_model(options.model);
+  *request.mutable_config() = *config;
+
+  JobView view(&session);
+  const JobObserver observer = {
+      .on_event =
+          [&](const v1::JobEvent& event) {
+            view.Show(event);
+            return !options.detach;
+          },
+      .on_lost = [&](const absl::Status& status) { view.ShowLost(status); }};
+  const absl::StatusOr<v1::Job> job = session.client().Train(request, observer);
+  if (!job.ok()) {
+    if (!view.job_id().empty()) session.io().err << GoOnHint(session, view.job_id());
+    return job.status();
+  }
+  if (options.detach) {
+    if (!session.json()) session.out() << GoOnHint(session, job->id());
+    return kExitOk;
+  }
+  view.ShowEnd(*job);
+  return ExitCodeOf(*job);
+}
+
+}  // namespace
+
+void AddTrain(CLI::App* app, Action* action) {
+  CLI::App* train = app->add_subcommand("train", "Train a model and watch it (Ctrl-C detaches)");
+  const auto options = std::make_shared<TrainOptions>();
+  train->add_option("DATASET", options->dataset, "Name of the data set")->required();
+  train->add_option("--model", options->model, "Name of the model; default: the data set's name");
+  train
+      ->add_option("--config", options->config_path,
+                   "TrainingConfig in protobuf's text format; options below win over it")
+      ->check(CLI::ExistingFile);
+  train->add_option("--net", options->net,
+                    "mlp, lenet, resnet8, resnet20, resnet18, resnet50, mobilenet_v2");
+  train->add_option("--epochs", options->epochs, "Passes over the training split");
+  train->add_option("--batch", options->batch, "Examples a step");
+  train->add_option("--learning-rate", options->learning_rate, "The highest rate of the schedule");
+  train->add_option("--seed", options->seed, "Fixes weights, shuffles and augmentation");
+  train
+      ->add_option("--set", options->overrides,
+                   "path=value, any field of TrainingConfig, e.g. sgd.momentum=0.8; may repeat")
+      ->allow_extra_args(false);
+  train->add_option("--request-id", options->request_id,
+                    "Makes a retry safe: the same id never starts a second job");
+  train->add_flag("--detach", options->detach, "Start the job and return");
+  train->callback([=] { *action = [=](Session& session) { return Train(*options, session); }; });
+}
+
+}  // namespace fovea

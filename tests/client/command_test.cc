@@ -1,0 +1,132 @@
+#include <filesystem>
+#include <fstream>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/client/command_fixture.h"
+
+namespace fovea::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// A file whose bytes are its content; removed with the fixture's folder.
+class FilesTest : public CommandTest {
+ protected:
+  FilesTest() { std::filesystem::create_directories(folder_); }
+  ~FilesTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string File(const std::string& name, const std::string& bytes) {
+    const std::string path = folder_ + "/" + name;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    std::ofstream(path, std::ios::binary) << bytes;
+    return path;
+  }
+
+  const std::string folder_ = ::testing::TempDir() + "command_" +
+                              ::testing::UnitTest::GetInstance()->current_test_info()->name();
+};
+
+TEST_F(CommandTest, HelpNamesTheExitCodes) {
+  EXPECT_EQ(RunAlone({"--help"}), 0);
+  EXPECT_THAT(out(), HasSubstr("130  interrupted"));
+}
+
+TEST_F(CommandTest, AWrongCommandLineIsUsage) {
+  EXPECT_EQ(Run({}), 1);
+  EXPECT_EQ(Run({"train"}), 1);
+  EXPECT_EQ(Run({"fly"}), 1);
+  EXPECT_EQ(Run({"datasets", "create", "x", "--task", "many"}), 1);
+}
+
+TEST_F(CommandTest, AServerThatIsNotThereIsUnavailable) {
+  EXPECT_EQ(RunAlone({"--server", "127.0.0.1:1", "jobs", "list"}), 3);
+  EXPECT_THAT(err(), HasSubstr("server at 127.0.0.1:1"));
+}
+
+TEST_F(CommandTest, ARefusalCarriesTheServersWords) {
+  EXPECT_EQ(Run({"datasets", "get", "gone"}), 2);
+  EXPECT_EQ(err(), "fovea: no data set \"gone\"\n");
+}
+
+TEST_F(CommandTest, AnInterruptedCommandSaysSo) {
+  interrupt_.Trigger();
+  EXPECT_EQ(Run({"datasets", "list"}), 130);
+}
+
+TEST_F(CommandTest, ListsAllPages) {
+  ASSERT_EQ(Run({"datasets", "create", "a", "--task", "multi-label"}), 0);
+  ASSERT_EQ(Run({"datasets", "create", "b"}), 0);
+  EXPECT_EQ(Run({"datasets", "create", "b"}), 2);
+  ASSERT_EQ(Run({"datasets", "list", "--json"}), 0);
+  EXPECT_THAT(out(), HasSubstr("{\"name\":\"a\",\"task\":\"TASK_MULTI_LABEL\""));
+  EXPECT_THAT(out(), HasSubstr("\n{\"name\":\"b\""));
+}
+
+TEST_F(FilesTest, ImportSendsAFolderPerClass) {
+  ASSERT_EQ(Run({"datasets", "create", "pets"}), 0);
+  File("cat/1.png", "c");
+  File("dog/1.png", "d");
+  ASSERT_EQ(Run({"datasets", "import", "pets", folder_, "--split", "test"}), 0) << err();
+  ASSERT_THAT(server_.imported, SizeIs(3));
+  EXPECT_EQ(server_.imported[0].header().dataset(), "pets");
+  EXPECT_THAT(server_.imported[0].header().request_id(), SizeIs(32));
+  EXPECT_EQ(server_.imported[2].item().image(), "d");
+  EXPECT_EQ(server_.imported[2].item().labels().names(0), "dog");
+  EXPECT_EQ(server_.imported[2].item().split(), v1::SPLIT_TEST);
+}
+
+TEST_F(FilesTest, ImportStopsAtAnAbsentFile) {
+  ASSERT_EQ(Run({"datasets", "create", "pets"}), 0);
+  EXPECT_EQ(Run({"datasets", "import", "pets", File("m.csv", "gone.png,cat\n")}), 1);
+  EXPECT_THAT(err(), HasSubstr("gone.png"));
+}
+
+TEST_F(FilesTest, ImportIntoNothingIsRefused) {
+  EXPECT_EQ(Run({"datasets", "import", "gone", File("m.csv", "m.csv,cat\n")}), 2);
+  EXPECT_THAT(err(), HasSubstr("no such data set"));
+}
+
+TEST_F(FilesTest, PredictAnswersInTheOrderOfTheFiles) {
+  std::vector<std::string> command = {"predict", "m", "--batch", "2", "--parallel", "3"};
+  std::string expected;
+  for (int i = 0; i < 9; ++i) {
+    command.push_back(File(std::to_string(i), "label" + std::to_string(i)));
+    expected += command.back() + ": label" + std::to_string(i) + " 1.0000\n";
+  }
+  ASSERT_EQ(Run(command), 0) << err();
+  EXPECT_EQ(out(), expected);
+  EXPECT_EQ(server_.predicted, 5);
+}
+
+TEST_F(FilesTest, PredictNamesTheBadImageAndAnswersTheOthers) {
+  server_.bad_image = "broken";
+  const std::string good = File("a.png", "cat");
+  const std::string bad = File("b.png", "broken");
+  EXPECT_EQ(Run({"predict", "m", good, bad}), 2);
+  EXPECT_EQ(out(), good + ": cat 1.0000\n");
+  EXPECT_EQ(err(), bad + ": image cannot be decoded\n");
+}
+
+TEST_F(FilesTest, PredictMarksTheLabelsOfMultiLabelModels) {
+  server_.model_task = v1::TASK_MULTI_LABEL;
+  const std::string file = File("a.png", "cat");
+  EXPECT_EQ(Run({"predict", "m", file}), 0);
+  EXPECT_EQ(out(), file + ": *cat 1.0000\n");
+  EXPECT_EQ(Run({"predict", "m", file, "--json"}), 0);
+  EXPECT_THAT(out(), HasSubstr("{\"file\":\"" + file + "\",\"labels\":[{\"label\":\"cat\""));
+  EXPECT_THAT(err(), IsEmpty());
+}
+
+TEST_F(CommandTest, EvaluateAsksForTheTestSplit) {
+  server_.report.mutable_measures()->mutable_single_label()->set_accuracy(0.5);
+  ASSERT_EQ(Run({"evaluate", "m", "pets"}), 0);
+  EXPECT_EQ(server_.evaluated.split(), v1::SPLIT_TEST);
+  EXPECT_FALSE(server_.evaluated.has_version());
+  EXPECT_THAT(out(), HasSubstr("accuracy                 0.5000\n"));
+}
+
+}  // namespace
+}  // namespace fovea::testing
