@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "core/base/log.h"
+#include "server/rpc/errors.h"
 #include "server/rpc/status_mapping.h"
 
 namespace fovea {
@@ -45,6 +46,27 @@ LogLevel LevelOf(absl::StatusCode code) {
   }
 }
 
+// Lives from the call's arrival to OnDone; its body runs once on the pool.
+class BlockingUnary : public grpc::ServerUnaryReactor {
+ public:
+  BlockingUnary(const Method& method, grpc::CallbackServerContext* context, UnaryBody body)
+      : call_(method, context), body_(std::move(body)) {}
+
+  void Run() {
+    const absl::Status status = CheckNotCancelled(&cancel_);
+    Finish(call_.End(status.ok() ? body_(cancel_) : status));
+  }
+  void Refuse(const absl::Status& status) { Finish(call_.End(status)); }
+
+  void OnCancel() override { cancel_.Cancel(); }
+  void OnDone() override { delete this; }
+
+ private:
+  const Call call_;
+  CancelToken cancel_;
+  UnaryBody body_;
+};
+
 }  // namespace
 
 Call::Call(const Method& method, grpc::CallbackServerContext* context)
@@ -66,6 +88,18 @@ grpc::Status Call::End(const absl::Status& status) const {
          {"status", status}});
   }
   return ToGrpcStatus(status);
+}
+
+grpc::ServerUnaryReactor* AnswerFrom(ThreadPool& pool, const Method& method,
+                                     grpc::CallbackServerContext* context, UnaryBody body) {
+  auto* reactor = new BlockingUnary(method, context, std::move(body));  // deletes itself: OnDone
+  if (!pool.TrySchedule([reactor] { reactor->Run(); })) {
+    reactor->Refuse(WithRetryDelay(
+        absl::ResourceExhaustedError("all of the server's worker threads are busy and their queue "
+                                     "is full; try again later"),
+        absl::Seconds(1)));
+  }
+  return reactor;
 }
 
 }  // namespace fovea

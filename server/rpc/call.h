@@ -9,8 +9,10 @@
 #include <string>
 #include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "core/base/cancel.h"
 #include "core/base/thread_pool.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
@@ -52,22 +54,11 @@ class Call {
   absl::Time deadline_;
 };
 
-// Answers a unary RPC from a thread of `pool`, where `body` (absl::Status()) may block.
-// ResourceExhausted when the pool's queue is full.
-template <typename Body>
+// Answers a unary RPC from a thread of `pool`, where `body` may block. The token it gets is
+// cancelled when the client goes away or its deadline passes. ResourceExhausted when the pool's
+// queue is full.
+using UnaryBody = absl::AnyInvocable<absl::Status(const CancelToken& cancel)>;
 grpc::ServerUnaryReactor* AnswerFrom(ThreadPool& pool, const Method& method,
-                                     grpc::CallbackServerContext* context, Body body) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Call call(method, context);
-  auto task = [reactor, call, context, body = std::move(body)]() mutable {
-    reactor->Finish(
-        call.End(context->IsCancelled() ? absl::CancelledError("the client has gone") : body()));
-  };
-  if (!pool.TrySchedule(std::move(task))) {
-    reactor->Finish(call.End(absl::ResourceExhaustedError(
-        "too many requests wait for the server's worker threads; try again later")));
-  }
-  return reactor;
-}
+                                     grpc::CallbackServerContext* context, UnaryBody body);
 
 }  // namespace fovea

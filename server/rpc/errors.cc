@@ -1,9 +1,11 @@
 #include "server/rpc/errors.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "google/protobuf/message_lite.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/rpc/payloads.h"
@@ -31,11 +33,20 @@ std::string PayloadUrl(const google::protobuf::Message& detail) {
 }
 
 absl::Status InvalidField(absl::string_view field, absl::string_view description) {
-  absl::Status status = absl::InvalidArgumentError(absl::StrCat(field, ": ", description));
+  return InvalidFields({{std::string(field), std::string(description)}});
+}
+
+absl::Status InvalidFields(absl::Span<const std::pair<std::string, std::string>> violations) {
+  if (violations.empty()) return absl::OkStatus();
   google::rpc::BadRequest detail;
-  google::rpc::BadRequest::FieldViolation* violation = detail.add_field_violations();
-  violation->set_field(std::string(field));
-  violation->set_description(std::string(description));
+  std::vector<std::string> lines;
+  for (const auto& [field, description] : violations) {
+    lines.push_back(absl::StrCat(field, ": ", description));
+    google::rpc::BadRequest::FieldViolation* violation = detail.add_field_violations();
+    violation->set_field(field);
+    violation->set_description(description);
+  }
+  absl::Status status = absl::InvalidArgumentError(absl::StrJoin(lines, "; "));
   SetPayload(status, detail);
   return status;
 }
