@@ -115,6 +115,7 @@ absl::StatusOr<Graph> TrainingGraph(const Graph& net, ValueId logits,
   RETURN_IF_ERROR(AddGradients(graph, loss[0]));
   graph.AssignRegions();
   RETURN_IF_ERROR(AddUpdate(graph, options));
+  graph.mutable_value(loss[1]).name = "probabilities";
   graph.MarkOutput(loss[0]);
   graph.MarkOutput(loss[1]);
   return graph;
