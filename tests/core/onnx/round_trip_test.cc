@@ -1,0 +1,176 @@
+#include <cstring>
+
+#include "core/onnx/export.h"
+#include "core/onnx/import.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "onnx/onnx_pb.h"
+#include "tests/core/onnx/graphs.h"
+
+namespace fovea {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+
+// Exports and imports; the text and every value must be the same.
+void ExpectRoundTrip(const Graph& graph) {
+  const auto values = testing::SomeValues(graph);
+  const auto bytes = ExportOnnx(graph, values, {});
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const auto imported = ImportOnnx(*bytes);
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_EQ(ToText(imported->graph), ToText(graph));
+  ASSERT_EQ(imported->values.size(), values.size());
+  for (const auto& [name, tensor] : values) {
+    const auto found = imported->values.find(name);
+    ASSERT_NE(found, imported->values.end()) << name;
+    ASSERT_EQ(found->second.type(), tensor.type()) << name;
+    EXPECT_EQ(std::memcmp(found->second.data(), tensor.data(), tensor.bytes()), 0) << name;
+  }
+}
+
+TEST(OnnxRoundTrip, GivesTheSameTextForEveryNet) {
+  for (absl::string_view name : NetNames()) {
+    const Net net = testing::BuildOrDie(std::string(name), 32, 3, 4);
+    for (Head head : {Head::kSoftmax, Head::kSigmoid}) {
+      SCOPED_TRACE(std::string(name));
+      const auto graph = WithHead(net, head);
+      ASSERT_TRUE(graph.ok()) << graph.status();
+      ExpectRoundTrip(*graph);
+    }
+  }
+}
+
+TEST(OnnxRoundTrip, KeepsDropoutAndItsSalt) {
+  Net net = testing::BuildOrDie("mlp", 4, 1, 3, 0.25f);
+  for (Node& node : net.graph.mutable_nodes()) {
+    if (auto* dropout = std::get_if<Dropout>(&node.attrs)) dropout->salt = 4000000000u;
+  }
+  ExpectRoundTrip(net.graph);
+}
+
+// One graph with every kind of attribute that an inference graph can carry.
+Graph Everything() {
+  Graph graph;
+  const auto add = [&](std::string name, Attrs attrs, std::vector<ValueId> inputs,
+                       std::vector<float> constants = {}) {
+    const auto y = graph.Add1(std::move(name), attrs, std::move(inputs), std::move(constants));
+    EXPECT_TRUE(y.ok()) << y.status();
+    return y.value_or(kNoValue);
+  };
+  const ValueId pixels = graph.AddInput("pixels", {DType::kU8, {1, 13, 11, 2}});
+  ValueId x = add("normalize", Normalize{}, {pixels}, {0.25f, 0.1f, 0.3f, 0.7f});
+  Conv conv;
+  conv.window = {{3, 2}, {2, 1}, {1, 2}, {1, 0, 2, 1}};
+  conv.group = 2;
+  conv.has_bias = true;
+  conv.activation = {Activation::kLeakyRelu, 0.125f};
+  const ValueId w1 = graph.AddParameter("conv1.weight", {6, 1, 3, 2});
+  const ValueId b1 = graph.AddParameter("conv1.bias", {6});
+  x = add("conv1", conv, {x, w1, b1});
+  Conv again;
+  again.window.kernel = {1, 1};
+  again.has_residual = true;
+  again.activation = {Activation::kClip, -1, 6};
+  const ValueId w2 = graph.AddParameter("conv2.weight", {6, 6, 1, 1});
+  x = add("conv2", again, {x, w2, x});
+  Pool pool;
+  pool.window.kernel = {2, 2};
+  pool.window.stride = {2, 2};
+  pool.ceil = true;
+  const ValueId a = add("max", pool, {x});
+  pool.kind = PoolKind::kAverage;
+  pool.count_include_pad = true;
+  pool.window.pad = {0, 1, 0, 1};
+  pool.window.stride = {2, 2};
+  pool.ceil = false;
+  pool.window.pad = {0, 0, 1, 1};
+  const ValueId b = add("average", pool, {x});
+  ValueId y = add("add", Add{{Activation::kTanh}}, {a, b});
+  y = add("again", Activate{{Activation::kSigmoid}}, {y});
+  y = add("relu", Activate{{Activation::kRelu}}, {y});
+  Pool global;
+  global.global = true;
+  y = add("global", global, {y});
+  y = add("flatten", Reshape{{0, 6}}, {y});
+  Dense dense;
+  dense.has_residual = true;
+  dense.activation = {Activation::kSigmoid};
+  const ValueId w3 = graph.AddParameter("fc.weight", {6, 6});
+  y = add("fc", dense, {y, w3, y});
+  graph.mutable_value(y).name = "probabilities";
+  graph.MarkOutput(y);
+  graph.AssignRegions();
+  return graph;
+}
+
+TEST(OnnxRoundTrip, KeepsFusedResidualsActivationsAndEveryWindow) { ExpectRoundTrip(Everything()); }
+
+TEST(OnnxRoundTrip, KeepsAnActivationOfItsOwnApart) {
+  Graph graph;
+  const ValueId a = graph.AddInput("x", {DType::kF32, {1, 4}});
+  const ValueId sum = *graph.Add1("sum", Add{}, {a, a});
+  const ValueId y = *graph.Add1("relu", Activate{{Activation::kRelu}}, {sum});
+  graph.MarkOutput(y);
+  graph.AssignRegions();
+  ExpectRoundTrip(graph);
+}
+
+onnx::ModelProto Exported(const Graph& graph, const OnnxExportOptions& options = {}) {
+  const auto bytes = ExportOnnx(graph, testing::SomeValues(graph), options);
+  EXPECT_TRUE(bytes.ok()) << bytes.status();
+  onnx::ModelProto model;
+  EXPECT_TRUE(model.ParseFromString(*bytes));
+  return model;
+}
+
+TEST(ExportOnnx, LeavesTheBatchOpen) {
+  const auto graph = WithHead(testing::BuildOrDie("resnet8", 20, 1, 10), Head::kSoftmax);
+  const onnx::ModelProto model = Exported(*graph);
+  ASSERT_EQ(model.graph().input_size(), 1);
+  const auto& input = model.graph().input(0).type().tensor_type();
+  EXPECT_EQ(input.elem_type(), onnx::TensorProto::UINT8);
+  EXPECT_EQ(input.shape().dim(0).dim_param(), "N");
+  EXPECT_EQ(input.shape().dim(3).dim_value(), 1);
+  const auto& output = model.graph().output(0).type().tensor_type();
+  EXPECT_EQ(model.graph().output(0).name(), "probabilities");
+  EXPECT_EQ(output.shape().dim(0).dim_param(), "N");
+  EXPECT_EQ(output.shape().dim(1).dim_value(), 10);
+}
+
+TEST(ExportOnnx, NamesTheRolesOfLayers) {
+  const auto graph = WithHead(testing::BuildOrDie("lenet", 28, 1, 10), Head::kSoftmax);
+  const auto bytes =
+      ExportOnnx(*graph, testing::SomeValues(*graph), {.name = "digits", .metadata = {{"a", "b"}}});
+  const auto imported = ImportOnnx(*bytes);
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_THAT(imported->metadata,
+              UnorderedElementsAre(Pair("fovea.format", "1"), Pair("fovea.logits", "logits"),
+                                   Pair("fovea.normalization", "normalize"),
+                                   Pair("fovea.classifier", "fc3"),
+                                   Pair("fovea.activation", "softmax"), Pair("a", "b")));
+}
+
+TEST(ExportOnnx, RefusesWhatHasNoOnnxForm) {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", {DType::kF32, {1, 4}});
+  graph.MarkOutput(*graph.Add1("cast", Cast{DType::kBF16}, {x}));
+  const auto bytes = ExportOnnx(graph, testing::SomeValues(graph), {});
+  EXPECT_EQ(bytes.status().code(), absl::StatusCode::kUnimplemented) << bytes.status();
+}
+
+TEST(ExportOnnx, NamesAValueThatIsMissing) {
+  const Net net = testing::BuildOrDie("lenet", 28, 1, 10);
+  auto values = testing::SomeValues(net.graph);
+  values.erase("fc1.bias");
+  EXPECT_THAT(std::string(ExportOnnx(net.graph, values, {}).status().message()),
+              HasSubstr("no values for \"fc1.bias\""));
+  values.emplace("fc1.bias", Tensor({DType::kF32, {119}}));
+  EXPECT_THAT(std::string(ExportOnnx(net.graph, values, {}).status().message()),
+              HasSubstr("values of \"fc1.bias\" are f32[119], expected f32[120]"));
+}
+
+}  // namespace
+}  // namespace fovea
