@@ -1,0 +1,135 @@
+#include "core/model/format.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "core/base/status.h"
+#include "core/model/text_proto.h"
+#include "core/onnx/export.h"
+#include "core/onnx/import.h"
+
+namespace fovea {
+
+namespace {
+
+constexpr uint32_t kFormatVersion = 1;
+constexpr char kModelFile[] = "model.onnx";
+constexpr char kLabelsFile[] = "labels.txt";
+constexpr char kManifestFile[] = "manifest.textproto";
+
+std::string LabelsText(const v1::ModelManifest& manifest) {
+  std::string text;
+  for (const std::string& label : manifest.labels()) {
+    absl::StrAppend(&text, absl::StrReplaceAll(label, {{"\n", " "}, {"\r", " "}}), "\n");
+  }
+  return text;
+}
+
+absl::Status Disagree(absl::string_view what, absl::string_view found, absl::string_view expected) {
+  return absl::InvalidArgumentError(absl::StrCat(what, " is ", found, ", expected ", expected));
+}
+
+// The graph's one port of a kind has this name and type.
+absl::Status CheckPort(absl::string_view kind, const Graph& graph, const std::vector<ValueId>& ids,
+                       const std::string& name, const Type& expected) {
+  if (ids.size() != 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the graph has ", ids.size(), " ", kind, "s, expected one, \"", name, "\""));
+  }
+  const Value& value = graph.value(ids[0]);
+  if (value.name == name && value.type == expected) return absl::OkStatus();
+  return Disagree(absl::StrCat("the graph's ", kind),
+                  absl::StrCat("\"", value.name, "\" ", value.type.ToString()),
+                  absl::StrCat("\"", name, "\" ", expected.ToString(), " by the manifest"));
+}
+
+// What is wrong in a file is damage to whoever reads it.
+absl::Status AsDamage(const std::string& path, const absl::Status& status) {
+  const auto code = absl::IsInvalidArgument(status) ? absl::StatusCode::kDataLoss : status.code();
+  return absl::Status(code, absl::StrCat(path, ": ", status.message()));
+}
+
+absl::StatusOr<std::string> ExportModel(const Model& model) {
+  OnnxExportOptions options;
+  options.name = model.manifest.name();
+  const auto value = [&](const std::string& name) -> absl::StatusOr<TensorView> {
+    const auto found = model.values.find(name);
+    if (found == model.values.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("no values for \"", name, "\""));
+    }
+    return found->second.view();
+  };
+  return ExportOnnx(model.graph, value, options);
+}
+
+}  // namespace
+
+absl::Status CheckModel(const Model& model) {
+  const auto& manifest = model.manifest;
+  const auto& pixels = manifest.preprocessing();
+  const Dims input = {1, pixels.height(), pixels.width(), pixels.channels()};
+  RETURN_IF_ERROR(CheckPort("input", model.graph, model.graph.ValuesOf(Role::kInput), "pixels",
+                            {DType::kU8, input}));
+  RETURN_IF_ERROR(CheckPort("output", model.graph, model.graph.outputs(), "probabilities",
+                            {DType::kF32, {1, manifest.labels_size()}}));
+  if (manifest.thresholds_size() != 0 && manifest.thresholds_size() != manifest.labels_size()) {
+    return Disagree("the number of thresholds", absl::StrCat(manifest.thresholds_size()),
+                    absl::StrCat("none or one for each of ", manifest.labels_size(), " labels"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteManifest(FileSystem* files, const std::string& folder,
+                           const v1::ModelManifest& manifest) {
+  v1::ModelManifest stamped = manifest;
+  stamped.set_format_version(kFormatVersion);
+  return files->WriteAtomically(JoinPath(folder, kManifestFile), ToTextProto(stamped));
+}
+
+absl::Status WriteModel(FileSystem* files, const std::string& folder, const Model& model) {
+  RETURN_IF_ERROR(CheckModel(model));
+  ASSIGN_OR_RETURN(const std::string onnx, ExportModel(model));
+  RETURN_IF_ERROR(files->MakeDirs(folder));
+  RETURN_IF_ERROR(files->WriteAtomically(JoinPath(folder, kModelFile), onnx));
+  RETURN_IF_ERROR(
+      files->WriteAtomically(JoinPath(folder, kLabelsFile), LabelsText(model.manifest)));
+  return WriteManifest(files, folder, model.manifest);
+}
+
+absl::StatusOr<v1::ModelManifest> ReadManifest(FileSystem* files, const std::string& folder) {
+  const std::string path = JoinPath(folder, kManifestFile);
+  ASSIGN_OR_RETURN(const std::string text, files->Read(path));
+  v1::ModelManifest manifest;
+  if (const absl::Status status = FromTextProto(text, manifest); !status.ok()) {
+    return AsDamage(path, status);
+  }
+  if (manifest.format_version() == 0) {
+    return absl::DataLossError(absl::StrCat(path, ": no format version"));
+  }
+  if (manifest.format_version() > kFormatVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(path, ": format version ",
+                                                      manifest.format_version(),
+                                                      ", this build reads up to ", kFormatVersion));
+  }
+  return manifest;
+}
+
+absl::StatusOr<Model> ReadModel(FileSystem* files, const std::string& folder) {
+  Model model;
+  ASSIGN_OR_RETURN(model.manifest, ReadManifest(files, folder));
+  const std::string path = JoinPath(folder, kModelFile);
+  const auto bytes = files->Read(path);
+  if (absl::IsNotFound(bytes.status())) {
+    return absl::DataLossError(absl::StrCat(path, ": missing, though the manifest is there"));
+  }
+  if (!bytes.ok()) return bytes.status();
+  auto imported = ImportOnnx(*bytes);
+  if (!imported.ok()) return AsDamage(path, imported.status());
+  model.graph = std::move(imported->graph);
+  model.values = std::move(imported->values);
+  if (const absl::Status status = CheckModel(model); !status.ok()) return AsDamage(path, status);
+  return model;
+}
+
+}  // namespace fovea

@@ -1,0 +1,30 @@
+// Model: what is saved, published and served: a graph, its weights, and what there is to say of it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "core/backend/backend.h"
+#include "core/graph/graph.h"
+#include "core/runtime/weights.h"
+#include "core/tensor/tensor.h"
+#include "fovea/v1/manifest.pb.h"
+
+namespace fovea {
+
+struct Model {
+  Graph graph;  // inference, batch 1: "pixels" u8 [1,H,W,C] → "probabilities" f32 [1,labels]
+  std::map<std::string, Tensor> values;  // of every parameter and state, by name
+  v1::ModelManifest manifest;
+};
+
+// The model's values as weights on a device. NotFound names a value that the model lacks.
+absl::StatusOr<std::shared_ptr<Weights>> MakeWeights(const Model& model, const Backend& backend);
+
+// The values of every parameter and state of `graph`, read from weights.
+absl::StatusOr<std::map<std::string, Tensor>> ReadValues(const Graph& graph,
+                                                         const Weights& weights);
+
+}  // namespace fovea
