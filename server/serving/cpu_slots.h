@@ -1,0 +1,60 @@
+// CpuSlots: the cores that serving may use at a time, shared by decoding and all model versions.
+//
+// Every version has an executor thread per core and the decode pool as many, but only as many of
+// them run as there are slots: decode + executors × width stays within the CPU budget however many
+// models are served. First come, first served. Thread-safe.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace fovea {
+
+class CpuSlots {
+ public:
+  explicit CpuSlots(int slots) : total_(slots), free_(slots) {}
+
+  // Holds `count` slots (at most all of them) for its life; waits for them.
+  class Hold {
+   public:
+    Hold(CpuSlots& slots, int count) : slots_(slots), count_(std::min(count, slots.total_)) {
+      slots_.Acquire(count_);
+    }
+    ~Hold() { slots_.Release(count_); }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+
+   private:
+    CpuSlots& slots_;
+    const int count_;
+  };
+
+  int total() const { return total_; }
+
+ private:
+  void Acquire(int count) {
+    absl::MutexLock lock(&mutex_);
+    const uint64_t ticket = next_ticket_++;
+    while (ticket != serving_ || free_ < count) changed_.Wait(&mutex_);
+    free_ -= count;
+    ++serving_;
+    changed_.SignalAll();
+  }
+  void Release(int count) {
+    absl::MutexLock lock(&mutex_);
+    free_ += count;
+    changed_.SignalAll();
+  }
+
+  const int total_;
+  absl::Mutex mutex_;
+  absl::CondVar changed_;
+  int free_ ABSL_GUARDED_BY(mutex_);
+  uint64_t next_ticket_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t serving_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace fovea

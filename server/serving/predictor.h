@@ -1,0 +1,72 @@
+// Predictor: takes the pictures of one request through decode pool and batcher.
+//
+// Predict returns at once and never decodes, waits or computes on the caller's thread. `done` runs
+// once: on the caller's thread when the request is refused, else on a thread of the pool or an
+// executor. The version's handle lives until then. Thread-safe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "core/base/cancel.h"
+#include "core/base/clock.h"
+#include "core/base/thread_pool.h"
+#include "core/data/decode.h"
+#include "core/data/image.h"
+#include "server/serving/cpu_slots.h"
+#include "server/serving/served_version.h"
+#include "server/telemetry/metrics.h"
+
+namespace fovea {
+
+// One picture; its bytes belong to the caller until `done`.
+struct PredictImage {
+  absl::string_view bytes;
+  // Set: `bytes` are raw pixels of this shape. Absent: an encoded picture.
+  std::optional<PixelShape> raw;
+};
+
+struct PredictRequest {
+  ModelHandle model;
+  std::vector<PredictImage> images;  // at least one
+  absl::Time deadline = absl::InfiniteFuture();
+  std::shared_ptr<const CancelToken> cancel;
+};
+
+struct PredictResult {
+  absl::Status status;
+  int failed_image = -1;             // the image that `status` is about
+  std::vector<float> probabilities;  // [images, labels]
+  absl::Duration decode, queue, compute;
+};
+
+class Predictor {
+ public:
+  struct Options {
+    ThreadPool* pool = nullptr;  // decodes; its queue is bounded
+    CpuSlots* slots = nullptr;
+    DecodeLimits limits;
+    PredictMetrics metrics;
+    const Clock* clock = Clock::Real();
+  };
+  explicit Predictor(Options options) : options_(options) {}
+
+  using Done = absl::AnyInvocable<void(PredictResult)>;
+  void Predict(PredictRequest request, Done done) const;
+
+ private:
+  struct Work;
+  void Decode(const std::shared_ptr<Work>& work, int image) const;
+  absl::Status DecodeOne(const Work& work, int image, uint8_t* out) const;
+  void EndDecode(const std::shared_ptr<Work>& work) const;
+  void Queue(const std::shared_ptr<Work>& work) const;
+
+  const Options options_;
+};
+
+}  // namespace fovea

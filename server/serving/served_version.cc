@@ -1,0 +1,84 @@
+#include "server/serving/served_version.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/scoped_width.h"
+#include "core/base/status.h"
+
+namespace fovea {
+namespace {
+
+class BucketEngine : public BatchEngine {
+ public:
+  explicit BucketEngine(std::unique_ptr<BucketExecutor> executor)
+      : executor_(std::move(executor)) {}
+  absl::Status Run(absl::Span<const uint8_t* const> examples, float* output) override {
+    return executor_->Run(examples, output);
+  }
+  double last_flops() const override { return executor_->last_flops(); }
+
+ private:
+  const std::unique_ptr<BucketExecutor> executor_;
+};
+
+absl::StatusOr<std::unique_ptr<BatchEngine>> MakeEngine(std::shared_ptr<BucketPrograms> programs) {
+  ASSIGN_OR_RETURN(std::unique_ptr<BucketExecutor> executor,
+                   BucketExecutor::Create(std::move(programs)));
+  return std::make_unique<BucketEngine>(std::move(executor));
+}
+
+// One run on black pictures, so that the first request finds everything in place.
+absl::Status Warm(const std::shared_ptr<BucketPrograms>& programs, size_t example_bytes,
+                  int labels) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<BatchEngine> engine, MakeEngine(programs));
+  const std::vector<uint8_t> pixels(example_bytes);
+  std::vector<float> output(labels);
+  const uint8_t* example = pixels.data();
+  return engine->Run({&example, 1}, output.data());
+}
+
+}  // namespace
+
+bool ServedVersion::multi_label() const { return manifest_.task() == v1::TASK_MULTI_LABEL; }
+
+absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
+                                                                   const Options& options) {
+  // Primitives are made for the width that runs them.
+  const ScopedWidth width(options.width);
+  auto served = std::unique_ptr<ServedVersion>(new ServedVersion());
+  served->manifest_ = std::move(model.manifest);
+  const v1::Preprocessing& input = served->manifest_.preprocessing();
+  served->shape_ = {static_cast<int>(input.width()), static_cast<int>(input.height()),
+                    static_cast<int>(input.channels())};
+  ASSIGN_OR_RETURN(std::shared_ptr<Weights> weights, MakeWeights(model, *options.backend));
+  BucketPrograms::Options buckets;
+  buckets.max_batch = options.policy.max_batch;
+  buckets.compile.width = options.width;
+  ASSIGN_OR_RETURN(served->programs_,
+                   BucketPrograms::Create(std::move(model.graph), std::move(weights), buckets));
+  const size_t example_bytes = served->programs_->example_bytes();
+  if (example_bytes != served->shape_.bytes()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("model \"", served->name(), "\": its graph takes ", example_bytes,
+                     " bytes an image, its preprocessing gives ", served->shape_.bytes()));
+  }
+  RETURN_IF_ERROR(Warm(served->programs_, example_bytes, served->labels()));
+
+  Batcher::Options batcher;
+  batcher.name = served->name();
+  batcher.policy = options.policy;
+  batcher.policy.max_batch = served->programs_->max_batch();
+  batcher.executors = options.executors;
+  batcher.width = options.width;
+  batcher.example_bytes = example_bytes;
+  batcher.outputs = served->labels();
+  batcher.slots = options.slots;
+  batcher.metrics = options.metrics->predict;
+  batcher.model_metrics = options.metrics->ForModel(served->name());
+  served->batcher_ = std::make_unique<Batcher>(
+      std::move(batcher), [programs = served->programs_] { return MakeEngine(programs); });
+  return served;
+}
+
+}  // namespace fovea

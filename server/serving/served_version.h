@@ -1,0 +1,59 @@
+// ServedVersion: one version of a model, ready to answer: weights on the device, programs, and the
+// executor threads behind a Batcher.
+//
+// Handles are shared_ptrs; the version lives as long as anybody holds one. Its destruction joins
+// its executors, so the last handle must not die on one of them: ModelManager sees to that.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "core/backend/backend.h"
+#include "core/compile/buckets.h"
+#include "core/data/image.h"
+#include "core/model/model.h"
+#include "server/serving/batcher.h"
+
+namespace fovea {
+
+class ServedVersion {
+ public:
+  struct Options {
+    const Backend* backend = nullptr;
+    BatchPolicy policy;
+    int executors = 1;
+    int width = 1;
+    CpuSlots* slots = nullptr;
+    Metrics* metrics = nullptr;
+  };
+
+  // Compiles the model and runs it once. InvalidArgument, Unimplemented, ResourceExhausted as the
+  // compiler and the backend say.
+  static absl::StatusOr<std::unique_ptr<ServedVersion>> Load(Model model, const Options& options);
+
+  const std::string& name() const { return manifest_.name(); }
+  uint64_t version() const { return manifest_.version(); }
+  const v1::ModelManifest& manifest() const { return manifest_; }
+  // What pictures are brought to.
+  const PixelShape& shape() const { return shape_; }
+  int labels() const { return manifest_.labels_size(); }
+  bool multi_label() const;
+
+  Batcher& batcher() const { return *batcher_; }
+  const std::shared_ptr<BucketPrograms>& programs() const { return programs_; }
+
+ private:
+  ServedVersion() = default;
+
+  v1::ModelManifest manifest_;
+  PixelShape shape_;
+  std::shared_ptr<BucketPrograms> programs_;
+  std::unique_ptr<Batcher> batcher_;
+};
+
+using ModelHandle = std::shared_ptr<const ServedVersion>;
+
+}  // namespace fovea
