@@ -38,23 +38,23 @@ struct Window {
 
 // inputs x, w, [bias [O]], [residual like y]; output y = activation(x ∗ w + bias + residual).
 struct Conv {
-  Window window;
+  Window window = {};
   int32_t group = 1;
   bool has_bias = false;
   bool has_residual = false;
-  ActivationSpec activation;
+  ActivationSpec activation = {};
   bool operator==(const Conv&) const = default;
 };
 // inputs dy, w; output dx of dims `input`. `forward` has no residual and no activation.
 struct ConvBackwardData {
-  Conv forward;
-  Dims input;
+  Conv forward = {};
+  Dims input = {};
   bool operator==(const ConvBackwardData&) const = default;
 };
 // inputs x, dy; output dw of dims `weight`.
 struct ConvBackwardWeights {
-  Conv forward;
-  Dims weight;
+  Conv forward = {};
+  Dims weight = {};
   bool operator==(const ConvBackwardWeights&) const = default;
 };
 
@@ -63,7 +63,7 @@ struct ConvBackwardWeights {
 struct Dense {
   bool has_bias = false;
   bool has_residual = false;
-  ActivationSpec activation;
+  ActivationSpec activation = {};
   bool operator==(const Dense&) const = default;
 };
 // inputs dy [N,O], w [O,K]; output dx [N,K].
@@ -84,7 +84,7 @@ enum class PoolKind : uint8_t { kMax, kAverage };
 // input x [N,C,H,W]; output y, and for a training max pool also an opaque workspace.
 struct Pool {
   PoolKind kind = PoolKind::kMax;
-  Window window;
+  Window window = {};
   bool global = false;             // the window is the whole of H and W; `window` is ignored
   bool ceil = false;               // extents round up instead of down
   bool count_include_pad = false;  // kAverage: the divisor counts padding
@@ -93,8 +93,8 @@ struct Pool {
 };
 // inputs dy, [workspace of a max pool]; output dx of dims `input`.
 struct PoolBackward {
-  Pool forward;
-  Dims input;
+  Pool forward = {};
+  Dims input = {};
   bool operator==(const PoolBackward&) const = default;
 };
 
@@ -136,23 +136,23 @@ struct FoldBatchNorm {
 
 // input x; output y = activation(x).
 struct Activate {
-  ActivationSpec activation;
+  ActivationSpec activation = {};
   bool operator==(const Activate&) const = default;
 };
 // inputs y, dy; output dx. Every activation here has a derivative that y determines.
 struct ActivateBackward {
-  ActivationSpec activation;
+  ActivationSpec activation = {};
   bool operator==(const ActivateBackward&) const = default;
 };
 // inputs a, b of one type; output activation(a + b).
 struct Add {
-  ActivationSpec activation;
+  ActivationSpec activation = {};
   bool operator==(const Add&) const = default;
 };
 
 // input x; output x with new dims: 0 keeps the extent of that axis, −1 (once) takes what is left.
 struct Reshape {
-  Dims dims;
+  Dims dims = {};
   bool operator==(const Reshape&) const = default;
 };
 

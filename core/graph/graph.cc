@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "core/base/check.h"
 #include "core/base/status.h"
 #include "core/graph/op_def.h"

@@ -20,9 +20,9 @@
 #include <string>
 #include <utility>
 #include <vector>
-#include "absl/strings/string_view.h"
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/graph/attrs.h"
 #include "core/tensor/type.h"
@@ -48,9 +48,9 @@ struct Value {
 struct Node {
   std::string name;
   Attrs attrs;
-  std::vector<ValueId> inputs;
-  std::vector<ValueId> outputs;
-  std::vector<float> constants;
+  std::vector<ValueId> inputs = {};
+  std::vector<ValueId> outputs = {};
+  std::vector<float> constants = {};
 };
 
 class Graph {

@@ -5,9 +5,9 @@
 #pragma once
 
 #include <vector>
-#include "absl/strings/string_view.h"
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "core/graph/graph.h"
 #include "core/tensor/tensor.h"

@@ -5,10 +5,10 @@
 #include <type_traits>
 #include <variant>
 #include <vector>
-#include "absl/strings/string_view.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "core/graph/graph.h"
 #include "core/graph/op_def.h"
 

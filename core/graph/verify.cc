@@ -5,10 +5,10 @@
 #include <utility>
 #include <variant>
 #include <vector>
-#include "absl/strings/string_view.h"
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "core/base/status.h"
 #include "core/graph/graph.h"
 #include "core/graph/op_def.h"

@@ -1,0 +1,179 @@
+// The cases of convolution: every geometry with its gradients, every epilogue, and the gradient
+// ops on their own.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/testing/op_cases.h"
+
+namespace fovea {
+namespace {
+
+struct Geometry {
+  std::string name;
+  Dims x;
+  int64_t outputs = 1;
+  Window window = {};
+  int32_t group = 1;
+};
+
+const std::vector<Geometry>& Geometries() {
+  static const auto* geometries = new std::vector<Geometry>{
+      // Kernels.
+      {"1x1", {2, 16, 7, 7}, 32, {}},
+      {"1x1_stride2", {2, 16, 8, 8}, 16, {{1, 1}, {2, 2}}},
+      {"3x3_valid", {1, 8, 9, 9}, 8, {{3, 3}}},
+      {"3x3_same", {2, 16, 8, 8}, 16, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
+      {"3x3_same_batch5", {5, 8, 5, 5}, 8, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
+      {"5x5_same", {2, 8, 9, 9}, 16, {{5, 5}, {1, 1}, {1, 1}, {2, 2, 2, 2}}},
+      {"7x7_stride2", {1, 3, 17, 17}, 16, {{7, 7}, {2, 2}, {1, 1}, {3, 3, 3, 3}}},
+      {"1x7", {2, 8, 6, 9}, 8, {{1, 7}, {1, 1}, {1, 1}, {0, 3, 0, 3}}},
+      {"7x1", {2, 8, 9, 6}, 8, {{7, 1}, {1, 1}, {1, 1}, {3, 0, 3, 0}}},
+      {"2x2_even_kernel", {2, 8, 6, 6}, 8, {{2, 2}}},
+      {"kernel_of_input_size", {3, 16, 5, 5}, 10, {{5, 5}}},
+      {"1x1_image", {4, 16, 1, 1}, 24, {}},
+      // Strides.
+      {"3x3_stride2", {2, 16, 8, 8}, 16, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}},
+      {"3x3_stride2_odd_input", {2, 8, 15, 13}, 8, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}},
+      {"3x3_stride2_unread_border", {1, 8, 10, 10}, 8, {{3, 3}, {2, 2}}},
+      {"3x3_stride1x2", {2, 8, 7, 8}, 8, {{3, 3}, {1, 2}, {1, 1}, {1, 1, 1, 1}}},
+      {"3x3_stride3x1", {2, 8, 9, 7}, 8, {{3, 3}, {3, 1}, {1, 1}, {1, 1, 1, 1}}},
+      {"stride_beyond_kernel", {2, 8, 9, 9}, 8, {{2, 2}, {3, 3}}},
+      // Padding.
+      {"pad_asymmetric", {2, 8, 6, 6}, 8, {{4, 4}, {1, 1}, {1, 1}, {0, 1, 2, 3}}},
+      {"pad_after_only_stride2", {2, 8, 8, 8}, 16, {{3, 3}, {2, 2}, {1, 1}, {0, 0, 1, 1}}},
+      {"pad_before_only", {2, 8, 6, 5}, 8, {{3, 3}, {1, 1}, {1, 1}, {2, 2, 0, 0}}},
+      {"pad_full", {1, 8, 5, 5}, 8, {{3, 3}, {1, 1}, {1, 1}, {2, 2, 2, 2}}},
+      // Dilation.
+      {"dilation2", {2, 8, 9, 9}, 8, {{3, 3}, {1, 1}, {2, 2}, {2, 2, 2, 2}}},
+      {"dilation3x1", {2, 8, 11, 6}, 8, {{3, 3}, {1, 1}, {3, 1}, {0, 1, 0, 1}}},
+      {"dilation2_stride2", {1, 8, 12, 12}, 8, {{3, 3}, {2, 2}, {2, 2}, {1, 1, 2, 2}}},
+      // Channels.
+      {"1_to_20_channels", {2, 1, 12, 12}, 20, {{5, 5}}},
+      {"3_to_16_channels", {2, 3, 9, 9}, 16, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
+      {"17_to_30_channels", {2, 17, 5, 5}, 30, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
+      {"30_to_17_channels", {2, 30, 5, 5}, 17, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
+      {"17_to_3_channels_1x1", {2, 17, 5, 7}, 3, {}},
+      {"16_to_1_channels", {2, 16, 5, 5}, 1, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
+      {"64_to_64_channels", {1, 64, 4, 4}, 64, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}},
+      // Groups.
+      {"group2", {2, 32, 5, 5}, 32, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, 2},
+      {"group3_odd", {2, 6, 5, 5}, 9, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, 3},
+      {"group4_widening", {2, 16, 6, 6}, 32, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}, 4},
+      {"group2_1x1", {2, 32, 4, 4}, 32, {}, 2},
+      {"depthwise", {2, 32, 7, 7}, 32, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, 32},
+      {"depthwise_stride2", {2, 16, 9, 9}, 16, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}, 16},
+      {"depthwise_5x5", {1, 16, 8, 8}, 16, {{5, 5}, {1, 1}, {1, 1}, {2, 2, 2, 2}}, 16},
+      {"depthwise_odd_channels", {2, 17, 6, 6}, 17, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, 17},
+      {"depthwise_multiplier2", {2, 8, 6, 6}, 16, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, 8},
+  };
+  return *geometries;
+}
+
+Conv ConvOf(const Geometry& geometry) {
+  Conv conv;
+  conv.window = geometry.window;
+  conv.group = geometry.group;
+  return conv;
+}
+
+Dims WeightDims(const Geometry& geometry) {
+  return {geometry.outputs, geometry.x[1] / geometry.group, geometry.window.kernel[0],
+          geometry.window.kernel[1]};
+}
+
+Dims OutputDims(const Geometry& geometry) {
+  const Window& window = geometry.window;
+  const auto extent = [&](int axis) {
+    const int64_t dilated = window.dilation[axis] * (window.kernel[axis] - 1) + 1;
+    return (geometry.x[2 + axis] + window.pad[axis] + window.pad[axis + 2] - dilated) /
+               window.stride[axis] +
+           1;
+  };
+  return {geometry.x[0], geometry.outputs, extent(0), extent(1)};
+}
+
+// A convolution with what `conv` asks for; differentiable when it has a bias at most.
+OpCase ConvCase(std::string name, const Geometry& geometry, Conv conv) {
+  OpCase result;
+  result.name = std::move(name);
+  result.attrs = conv;
+  result.inputs = {{geometry.x}, {WeightDims(geometry), InputKind::kUniform, Role::kParameter}};
+  result.differentiable = {0, 1};
+  if (conv.has_bias) {
+    result.inputs.push_back({{geometry.outputs}, InputKind::kUniform, Role::kParameter});
+    result.differentiable.push_back(2);
+  }
+  if (conv.has_residual) result.inputs.push_back({OutputDims(geometry)});
+  if (conv.has_residual || conv.activation.kind != Activation::kNone) {
+    result.differentiable.clear();
+  }
+  return result;
+}
+
+struct Epilogue {
+  std::string name;
+  bool bias = false, residual = false;
+  ActivationSpec activation = {};
+};
+
+const std::vector<Epilogue>& Epilogues() {
+  static const auto* epilogues = new std::vector<Epilogue>{
+      {"bias", true},
+      {"relu", false, false, {Activation::kRelu}},
+      {"bias_relu", true, false, {Activation::kRelu}},
+      {"bias_leaky_relu", true, false, {Activation::kLeakyRelu, 0.1f}},
+      {"bias_sigmoid", true, false, {Activation::kSigmoid}},
+      {"bias_tanh", true, false, {Activation::kTanh}},
+      {"bias_clip", true, false, {Activation::kClip, -0.5f, 1.5f}},
+      {"residual", false, true},
+      {"bias_residual", true, true},
+      {"residual_relu", false, true, {Activation::kRelu}},
+      {"bias_residual_relu", true, true, {Activation::kRelu}},
+      {"bias_residual_clip", true, true, {Activation::kClip, 0, 6}},
+  };
+  return *epilogues;
+}
+
+void AddEpilogues(std::vector<OpCase>& cases, const std::string& name, const Geometry& geometry) {
+  for (const Epilogue& epilogue : Epilogues()) {
+    Conv conv = ConvOf(geometry);
+    conv.has_bias = epilogue.bias;
+    conv.has_residual = epilogue.residual;
+    conv.activation = epilogue.activation;
+    cases.push_back(ConvCase(absl::StrCat("conv_", name, "_", epilogue.name), geometry, conv));
+  }
+}
+
+void AddGradientOps(std::vector<OpCase>& cases, const Geometry& geometry) {
+  const Conv conv = ConvOf(geometry);
+  const InputSpec weight = {WeightDims(geometry), InputKind::kUniform, Role::kParameter};
+  const InputSpec x = {geometry.x}, dy = {OutputDims(geometry)};
+  cases.push_back({absl::StrCat("conv_backward_data_", geometry.name),
+                   ConvBackwardData{conv, geometry.x},
+                   {dy, weight}});
+  cases.push_back({absl::StrCat("conv_backward_weights_", geometry.name),
+                   ConvBackwardWeights{conv, weight.dims},
+                   {x, dy}});
+}
+
+}  // namespace
+
+void AddConvCases(std::vector<OpCase>& cases) {
+  for (const Geometry& geometry : Geometries()) {
+    cases.push_back(ConvCase(absl::StrCat("conv_", geometry.name), geometry, ConvOf(geometry)));
+  }
+  const Window same3x3 = {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}};
+  AddEpilogues(cases, "3x3", {"", {2, 16, 6, 6}, 32, same3x3});
+  AddEpilogues(cases, "1x1_odd", {"", {1, 17, 5, 5}, 30, {}});
+  AddEpilogues(cases, "depthwise", {"", {2, 16, 5, 5}, 16, same3x3, 16});
+  for (const char* name : {"1x1_stride2", "3x3_stride2_odd_input", "pad_asymmetric", "group3_odd",
+                           "depthwise_stride2", "dilation2"}) {
+    for (const Geometry& geometry : Geometries()) {
+      if (geometry.name == name) AddGradientOps(cases, geometry);
+    }
+  }
+}
+
+}  // namespace fovea
