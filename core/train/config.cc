@@ -1,0 +1,41 @@
+#include "core/train/config.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/status.h"
+
+namespace fovea {
+namespace {
+
+absl::Status CheckData(const DatasetStatistics& data) {
+  RETURN_IF_ERROR(ValidateForTraining(data, {Split::kTrain}));
+  const int64_t measured = data.images[static_cast<int>(Split::kValidation)] +
+                           data.images[static_cast<int>(Split::kTest)];
+  if (measured == 0) {
+    return absl::FailedPreconditionError(
+        "the data set has no image in its validation and test splits, expected at least one to "
+        "measure the model on");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<CompleteConfig> Complete(const v1::TrainingConfig& config,
+                                        const DatasetStatistics& data, int default_width,
+                                        std::vector<FieldViolation>* violations) {
+  RETURN_IF_ERROR(CheckData(data));
+  CompleteConfig complete = FillDefaults(config, data, default_width);
+  std::vector<FieldViolation> found = FindViolations(complete.config, data);
+  if (found.empty()) return complete;
+  const std::string message =
+      absl::StrJoin(found, "; ", [](std::string* out, const FieldViolation& violation) {
+        absl::StrAppend(out, violation.field, ": ", violation.description);
+      });
+  if (violations != nullptr) *violations = std::move(found);
+  return absl::InvalidArgumentError(message);
+}
+
+}  // namespace fovea

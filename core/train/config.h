@@ -1,0 +1,46 @@
+// From the configuration a client sends to the complete one a job records: every default becomes a
+// Choice with its reason, and everything that is wrong is found before a job is accepted.
+//
+// Pure, and idempotent: a complete configuration comes back unchanged, without choices.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "core/data/dataset_types.h"
+#include "fovea/v1/training.pb.h"
+
+namespace fovea {
+
+// One wrong field, for google.rpc.BadRequest.
+struct FieldViolation {
+  std::string field;        // path with the names of oneofs: "config.optimizer.sgd.momentum"
+  std::string description;  // "found 1.5, expected a number in [0, 1)"
+};
+
+struct CompleteConfig {
+  v1::TrainingConfig config;        // every field is set
+  std::vector<v1::Choice> choices;  // what was left open, in the order of the fields
+};
+
+// Completes `config` for the data set that `data` describes. default_width: the threads of a step
+// when the configuration names none; at least 1.
+//
+// FailedPrecondition: the data set cannot be trained on (no images, too few labels, an empty
+// training split, or neither a validation nor a test image to measure the model on).
+// InvalidArgument: the configuration is wrong. The message lists every violation; `violations`, if
+// not null, receives them one by one.
+absl::StatusOr<CompleteConfig> Complete(const v1::TrainingConfig& config,
+                                        const DatasetStatistics& data, int default_width,
+                                        std::vector<FieldViolation>* violations = nullptr);
+
+// The two halves of Complete, each pure.
+CompleteConfig FillDefaults(v1::TrainingConfig config, const DatasetStatistics& data,
+                            int default_width);
+// What is wrong with a complete configuration.
+std::vector<FieldViolation> FindViolations(const v1::TrainingConfig& config,
+                                           const DatasetStatistics& data);
+
+}  // namespace fovea

@@ -1,0 +1,70 @@
+#include "core/train/execution.h"
+
+#include <fstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace fovea {
+namespace {
+
+const char* InstructionSet() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f")) {
+    return __builtin_cpu_supports("avx512vnni") ? "avx512_vnni" : "avx512";
+  }
+  if (__builtin_cpu_supports("avx2")) return "avx2";
+  return "sse";
+#else
+  return "generic";
+#endif
+}
+
+std::string ModelName() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (!absl::StartsWith(line, "model name")) continue;
+    const size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    return std::string(absl::StripAsciiWhitespace(line.substr(colon + 1)));
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+std::string DescribeCpu() { return absl::StrCat(ModelName(), ", ", InstructionSet()); }
+
+v1::Execution ChooseExecution(const v1::TrainingConfig& config) {
+  v1::Execution execution;
+  execution.set_backend(config.backend());
+  execution.set_cpu_model(DescribeCpu());
+  execution.set_width(config.width());
+  execution.set_layout_plan(LayoutPlanName(LayoutPlan::kDefault));
+  return execution;
+}
+
+CompileOptions CompileOptionsOf(const v1::Execution& recorded, std::vector<std::string>& notes) {
+  CompileOptions options;
+  options.width = static_cast<int>(recorded.width());
+  bool known = false;
+  for (const LayoutPlan plan : {LayoutPlan::kDefault, LayoutPlan::kNhwc, LayoutPlan::kBlocked}) {
+    if (recorded.layout_plan() != LayoutPlanName(plan)) continue;
+    options.layout_plan = plan;
+    known = true;
+  }
+  if (!known) {
+    notes.push_back(absl::StrCat("the layout plan \"", recorded.layout_plan(),
+                                 "\" of the earlier attempt is not known here; losses may differ "
+                                 "in their last digits"));
+  }
+  if (const std::string cpu = DescribeCpu(); recorded.cpu_model() != cpu) {
+    notes.push_back(absl::StrCat("the earlier attempt ran on \"", recorded.cpu_model(),
+                                 "\", this one runs on \"", cpu,
+                                 "\"; losses may differ in their last digits"));
+  }
+  return options;
+}
+
+}  // namespace fovea

@@ -1,0 +1,42 @@
+// Measures a classifier: probabilities and truth in, a Report's measures, labels and confusion
+// matrix out (the caller adds data set, split and time).
+//
+// Pure and deterministic; sums are in double. The definitions are scikit-learn's, computed over all
+// L labels, also those that no example has. Where one divides by zero:
+//   precision, recall, F1       0, and count in the averages (zero_division=0);
+//   balanced accuracy           the mean over labels that have examples;
+//   ROC AUC, average precision  absent, and left out of their means;
+//   per-example averages and Jaccard of an example with no label, true or predicted: 1.
+// Log loss clips probabilities to [2⁻²³, 1 − 2⁻²³] (the epsilon of float, as scikit-learn does).
+//
+// Errors: FailedPrecondition without examples or when a probability is not finite (a model that
+// diverged); InvalidArgument for sizes that do not fit, or a label index out of range.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "fovea/v1/report.pb.h"
+
+namespace fovea {
+
+// One label an example. probabilities [n, L], row by row; truth [n], label indices. The predicted
+// label is the most probable one, the first of equals; ranks for top-k break ties the same way.
+absl::StatusOr<v1::Report> MeasureSingleLabel(absl::Span<const std::string> labels,
+                                              absl::Span<const float> probabilities,
+                                              absl::Span<const int32_t> truth);
+
+// Any number of labels an example. probabilities and truth (0 or 1) [n, L]; thresholds [L]: a label
+// is predicted where its probability is at least its threshold.
+absl::StatusOr<v1::Report> MeasureMultiLabel(absl::Span<const std::string> labels,
+                                             absl::Span<const float> probabilities,
+                                             absl::Span<const uint8_t> truth,
+                                             absl::Span<const double> thresholds);
+
+// True when `a` is better than `b`, by what the best epoch is chosen: single-label by accuracy,
+// multi-label by Hamming loss; equal ones by log loss. False when they are equal.
+bool IsBetter(const v1::Measures& a, const v1::Measures& b);
+
+}  // namespace fovea

@@ -1,0 +1,53 @@
+// ProgressMeter: turns steps into the Progress that a job shows, at most one per interval.
+//
+// A window runs from one Progress to the next; loss and rates are means over it. Time spent
+// evaluating or saving is outside every window, so that images per second are those of training,
+// but it counts for the ETA. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "core/base/clock.h"
+#include "fovea/v1/jobs.pb.h"
+
+namespace fovea {
+
+class ProgressMeter {
+ public:
+  struct Options {
+    const Clock* clock = Clock::Real();
+    absl::Duration interval = absl::Milliseconds(200);
+    int64_t first_step = 0;  // of this attempt
+    int64_t total_steps = 0;
+    int64_t steps_per_epoch = 1;
+    int64_t images_per_step = 1;
+    double flops_per_step = 0;
+    double peak_flops = 0;  // of the device, at the job's width; 0: not measured
+  };
+
+  // The attempt and the first window begin now.
+  explicit ProgressMeter(Options options);
+
+  void Add(double loss, double learning_rate);
+
+  // Whether the interval has passed and there is a step to report.
+  bool IsDue() const;
+  // What the window holds; the next window begins. Empty windows have loss 0.
+  v1::Progress Take();
+  bool empty() const { return window_steps_ == 0; }
+
+  // Begins the window anew, after something that is not training.
+  void Restart() { window_start_ = options_.clock->Elapsed(); }
+
+ private:
+  const Options options_;
+  const absl::Duration start_;
+  absl::Duration window_start_;
+  int64_t steps_ = 0;  // of this attempt
+  int64_t window_steps_ = 0;
+  double window_loss_ = 0;
+  double learning_rate_ = 0;
+};
+
+}  // namespace fovea

@@ -1,0 +1,73 @@
+#include "core/train/publish.h"
+
+#include <utility>
+#include <vector>
+
+#include "core/base/status.h"
+#include "core/model/format.h"
+#include "core/model/layer_table.h"
+#include "core/model/model.h"
+#include "core/train/recipe.h"
+#include "core/train/timestamp.h"
+
+namespace fovea {
+namespace {
+
+v1::Preprocessing PreprocessingOf(const v1::TrainingConfig& config) {
+  const NetOptions net = NetOptionsOf(config, /*labels=*/1);
+  v1::Preprocessing preprocessing;
+  preprocessing.set_width(config.input().width());
+  preprocessing.set_height(config.input().height());
+  preprocessing.set_channels(config.input().channels());
+  preprocessing.set_resize_mode(v1::RESIZE_MODE_STRETCH);
+  preprocessing.mutable_mean()->Add(net.mean.begin(), net.mean.end());
+  preprocessing.mutable_stddev()->Add(net.std.begin(), net.std.end());
+  return preprocessing;
+}
+
+}  // namespace
+
+v1::ModelManifest ManifestOf(const FinishedRun& run, const Graph& graph,
+                             absl::Span<const std::string> labels, absl::Time now) {
+  const v1::TrainerJob& job = *run.job;
+  v1::ModelManifest manifest;
+  manifest.set_name(job.model());
+  manifest.set_task(job.config().task());
+  manifest.mutable_labels()->Add(labels.begin(), labels.end());
+  *manifest.mutable_preprocessing() = PreprocessingOf(job.config());
+  const std::vector<double> thresholds = ThresholdsOf(job.config(), labels);
+  manifest.mutable_thresholds()->Add(thresholds.begin(), thresholds.end());
+  SetLayers(graph, manifest);
+  v1::TrainingOrigin& origin = *manifest.mutable_training();
+  origin.set_job_id(job.job_id());
+  origin.set_dataset(job.dataset());
+  origin.set_dataset_revision(job.dataset_revision());
+  *origin.mutable_config() = job.config();
+  *origin.mutable_execution() = run.execution;
+  origin.set_epoch(static_cast<uint32_t>(run.epoch));
+  *manifest.mutable_report() = run.report;
+  SetTimestamp(now, *manifest.mutable_create_time());
+  return manifest;
+}
+
+absl::Status StageModel(FileSystem* files, const std::string& folder, const FinishedRun& run,
+                        absl::Span<const std::string> labels, const Weights& weights,
+                        const Clock* clock) {
+  const v1::TrainingConfig& config = run.job->config();
+  ASSIGN_OR_RETURN(const Net net,
+                   BuildNet(NetOptionsOf(config, static_cast<int>(labels.size())), /*batch=*/1));
+  Model model;
+  ASSIGN_OR_RETURN(model.graph, WithHead(net, HeadOf(config)));
+  ASSIGN_OR_RETURN(model.values, ReadValues(model.graph, weights));
+  model.manifest = ManifestOf(run, model.graph, labels, clock->Now());
+  // What a crash left of an earlier try.
+  RETURN_IF_ERROR(files->RemoveAll(folder));
+  return WriteModel(files, folder, model);
+}
+
+bool IsStaged(FileSystem* files, const std::string& folder, const v1::TrainerJob& job) {
+  const absl::StatusOr<v1::ModelManifest> manifest = ReadManifest(files, folder);
+  return manifest.ok() && manifest->training().job_id() == job.job_id();
+}
+
+}  // namespace fovea

@@ -1,0 +1,38 @@
+// Writes the model of a finished run into a staged folder, whole, ready to be published by rename.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/base/clock.h"
+#include "core/base/file_system.h"
+#include "core/nets/net.h"
+#include "core/runtime/weights.h"
+#include "fovea/v1/manifest.pb.h"
+#include "fovea/v1/trainer.pb.h"
+
+namespace fovea {
+
+struct FinishedRun {
+  const v1::TrainerJob* job = nullptr;
+  v1::Execution execution;
+  int64_t epoch = 0;  // whose weights these are
+  v1::Report report;
+};
+
+// Everything a manifest says but name's version, which publishing gives.
+v1::ModelManifest ManifestOf(const FinishedRun& run, const Graph& graph,
+                             absl::Span<const std::string> labels, absl::Time now);
+
+// The manifest is written last: a folder that has one is whole. Durable on return.
+absl::Status StageModel(FileSystem* files, const std::string& folder, const FinishedRun& run,
+                        absl::Span<const std::string> labels, const Weights& weights,
+                        const Clock* clock);
+
+// Whether `folder` holds the whole model of this job already.
+bool IsStaged(FileSystem* files, const std::string& folder, const v1::TrainerJob& job);
+
+}  // namespace fovea

@@ -1,0 +1,183 @@
+#include "core/train/trainer.h"
+
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/status.h"
+#include "core/train/evaluate.h"
+#include "core/train/metrics.h"
+#include "core/train/publish.h"
+#include "core/train/recipe.h"
+#include "core/train/timestamp.h"
+
+namespace fovea {
+namespace {
+
+bool HasExamples(const Dataset* dataset) { return dataset != nullptr && dataset->size() > 0; }
+
+absl::Status NotFinite(double loss, const RunPosition& position, int64_t total_steps,
+                       double learning_rate, double highest_rate) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the loss is ", loss, " at step ", position.step, " of ", total_steps, " (epoch ",
+      position.epoch + 1, ", learning rate ", learning_rate,
+      "), expected a finite number: the training diverged; lower config.learning_rate (",
+      highest_rate, ")"));
+}
+
+}  // namespace
+
+absl::StatusOr<v1::TrainerResult> Trainer::Run() {
+  RETURN_IF_ERROR(Start());
+  const bool staged =
+      options_.job.resume() && IsStaged(options_.files, ModelFolder(), options_.job);
+  while (!staged && position_.epoch < options_.job.config().epochs()) {
+    absl::Status status = CheckNotCancelled(options_.cancel);
+    if (status.ok()) status = position_.step < EndOfEpoch() ? RunStep() : FinishEpoch();
+    if (absl::IsCancelled(status)) return Suspend();
+    RETURN_IF_ERROR(status);
+  }
+  if (!staged) return Finish();
+  v1::TrainerResult result;
+  result.set_staged_folder(ModelFolder());
+  return result;
+}
+
+absl::Status Trainer::Start() {
+  v1::TrainerStarted started;
+  *started.mutable_execution() = execution_;
+  started.set_step(position_.step);
+  started.set_total_steps(schedule_->total_steps());
+  RETURN_IF_ERROR(options_.events->Started(started));
+  for (const std::string& text : notes_) {
+    v1::JobEvent event;
+    event.mutable_note()->set_text(text);
+    RETURN_IF_ERROR(Emit(std::move(event)));
+  }
+  ProgressMeter::Options metering;
+  metering.clock = options_.clock;
+  metering.interval = options_.progress_interval;
+  metering.first_step = position_.step;
+  metering.total_steps = schedule_->total_steps();
+  metering.steps_per_epoch = loader_->steps_per_epoch();
+  metering.images_per_step = options_.job.config().batch_size();
+  metering.flops_per_step = training_->program().flops();
+  metering.peak_flops = options_.peak_flops;
+  meter_.emplace(metering);
+  epoch_start_ = options_.clock->Elapsed();
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::RunStep() {
+  ASSIGN_OR_RETURN(const Batch* batch, loader_->Next());
+  learning_rate_ = schedule_->LearningRate(position_.step);
+  ASSIGN_OR_RETURN(const TrainingStep::Outcome outcome,
+                   training_->Run(*batch, position_.step, learning_rate_));
+  RETURN_IF_ERROR(
+      options_.events->Step({position_.step, outcome.loss, learning_rate_, outcome.accuracy}));
+  ++position_.step;
+  if (!std::isfinite(outcome.loss)) {
+    return NotFinite(outcome.loss, position_, schedule_->total_steps(), learning_rate_,
+                     options_.job.config().learning_rate());
+  }
+  position_.epoch_loss_sum += outcome.loss;
+  meter_->Add(outcome.loss, learning_rate_);
+  return meter_->IsDue() ? EmitProgress() : absl::OkStatus();
+}
+
+absl::Status Trainer::FinishEpoch() {
+  if (!meter_->empty()) RETURN_IF_ERROR(EmitProgress());
+  v1::JobEvent event;
+  v1::EpochReport& report = *event.mutable_epoch();
+  report.set_epoch(static_cast<uint32_t>(position_.epoch + 1));
+  report.set_train_loss(position_.epoch_loss_sum / static_cast<double>(loader_->steps_per_epoch()));
+  report.set_learning_rate(learning_rate_);
+  if (HasExamples(options_.validation)) {
+    ASSIGN_OR_RETURN(v1::Report found, EvaluateOn(*options_.validation));
+    *report.mutable_validation() = std::move(*found.mutable_measures());
+  }
+  const absl::Duration now = options_.clock->Elapsed();
+  SetDuration(now - epoch_start_, *report.mutable_duration());
+  epoch_start_ = now;
+  ++position_.epoch;
+  position_.epoch_loss_sum = 0;
+  const v1::Measures* validation = report.has_validation() ? &report.validation() : nullptr;
+  RETURN_IF_ERROR(Emit(event));
+
+  // Without a validation split the last epoch is the one to publish.
+  bool best = true;
+  if (validation != nullptr) {
+    best = !best_.has_value() || IsBetter(*validation, best_->validation);
+    if (best) best_ = BestEpoch{position_.step, position_.epoch, *validation};
+  }
+  RETURN_IF_ERROR(SaveCheckpoint(validation, best));
+  meter_->Restart();
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::Suspend() {
+  if (saved_step_ != position_.step) RETURN_IF_ERROR(SaveCheckpoint(nullptr, /*best=*/false));
+  return absl::CancelledError(absl::StrCat("cancelled after step ", position_.step, " of ",
+                                           schedule_->total_steps(),
+                                           "; its checkpoint is kept for a resume"));
+}
+
+absl::StatusOr<v1::TrainerResult> Trainer::Finish() {
+  FinishedRun run;
+  run.job = &options_.job;
+  run.execution = execution_;
+  run.epoch = best_.has_value() ? best_->epoch : position_.epoch;
+  if (best_.has_value() && best_->step != position_.step) {
+    RETURN_IF_ERROR(checkpoints_.RestoreModel(best_->step, *training_->weights()));
+  }
+  const bool has_test = HasExamples(options_.test);
+  ASSIGN_OR_RETURN(run.report, EvaluateOn(has_test ? *options_.test : *options_.validation));
+  run.report.set_dataset(options_.job.dataset());
+  run.report.set_dataset_revision(options_.job.dataset_revision());
+  run.report.set_split(has_test ? v1::SPLIT_TEST : v1::SPLIT_VALIDATION);
+  *run.report.mutable_choices() = options_.job.choices();
+  RETURN_IF_ERROR(StageModel(options_.files, ModelFolder(), run, options_.labels,
+                             *training_->weights(), options_.clock));
+  RETURN_IF_ERROR(checkpoints_.RemoveAll());
+  v1::TrainerResult result;
+  result.set_staged_folder(ModelFolder());
+  return result;
+}
+
+absl::StatusOr<v1::Report> Trainer::EvaluateOn(const Dataset& dataset) {
+  EvaluateOptions evaluation;
+  evaluation.task = options_.job.config().task();
+  evaluation.labels = options_.labels;
+  evaluation.thresholds = ThresholdsOf(options_.job.config(), options_.labels);
+  evaluation.batch = inference_->max_batch();
+  evaluation.loader_threads = options_.loader_threads;
+  evaluation.cancel = options_.cancel;
+  evaluation.clock = options_.clock;
+  return Evaluate(dataset, evaluation, *inference_, *evaluator_);
+}
+
+absl::Status Trainer::SaveCheckpoint(const v1::Measures* validation, bool best) {
+  RETURN_IF_ERROR(
+      checkpoints_.Save(*training_->weights(), position_, execution_, validation, best_));
+  saved_step_ = position_.step;
+  v1::JobEvent event;
+  event.mutable_checkpoint()->set_epoch(static_cast<uint32_t>(position_.epoch));
+  event.mutable_checkpoint()->set_best(best);
+  return Emit(std::move(event));
+}
+
+absl::Status Trainer::Emit(v1::JobEvent event) {
+  event.set_job_id(options_.job.job_id());
+  event.set_attempt(options_.job.attempt());
+  event.set_step(position_.step);
+  SetTimestamp(options_.clock->Now(), *event.mutable_time());
+  return options_.events->Event(event);
+}
+
+absl::Status Trainer::EmitProgress() {
+  v1::JobEvent event;
+  *event.mutable_progress() = meter_->Take();
+  return Emit(std::move(event));
+}
+
+}  // namespace fovea

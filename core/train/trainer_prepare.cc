@@ -1,0 +1,115 @@
+// Trainer's preparation: everything that happens before the first step.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "core/base/random.h"
+#include "core/base/status.h"
+#include "core/data/sampler.h"
+#include "core/train/execution.h"
+#include "core/train/recipe.h"
+#include "core/train/trainer.h"
+
+namespace fovea {
+namespace {
+
+// Independent streams of random numbers from the one seed of the configuration.
+enum SeedStream : uint64_t { kInitialWeights = 1, kBatches = 2 };
+
+constexpr int kMaxEvaluationBatch = 64;
+
+absl::Status CheckData(const Trainer::Options& options) {
+  const uint32_t batch = options.job.config().batch_size();
+  const int64_t examples = options.train == nullptr ? 0 : options.train->size();
+  if (examples < batch) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the training split has ", examples, " images, expected at least one batch of ", batch));
+  }
+  for (const Dataset* dataset : {options.validation, options.test}) {
+    if (dataset != nullptr && dataset->size() > 0) return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      "the validation and test splits are empty, expected an image to measure the model on");
+}
+
+}  // namespace
+
+Trainer::Trainer(Options options)
+    : options_(std::move(options)),
+      checkpoints_(options_.files, JoinPath(options_.job.output_folder(), "checkpoints"),
+                   options_.job, options_.clock) {}
+
+absl::StatusOr<std::unique_ptr<Trainer>> Trainer::Create(Options options) {
+  RETURN_IF_ERROR(CheckData(options));
+  std::unique_ptr<Trainer> trainer(new Trainer(std::move(options)));
+  RETURN_IF_ERROR(trainer->Prepare());
+  return trainer;
+}
+
+absl::Status Trainer::Prepare() {
+  RunCheckpoints::Found found;
+  if (options_.job.resume()) {
+    ASSIGN_OR_RETURN(found, checkpoints_.Find());
+    notes_ = found.notes;
+  } else {
+    RETURN_IF_ERROR(checkpoints_.RemoveAll());
+    RETURN_IF_ERROR(options_.files->RemoveAll(ModelFolder()));
+  }
+  v1::Execution execution = ChooseExecution(options_.job.config());
+  if (options_.job.has_execution()) {
+    execution = options_.job.execution();
+  } else if (found.checkpoint.has_value()) {
+    execution = found.checkpoint->manifest.execution();
+  }
+  RETURN_IF_ERROR(PrepareNet(execution));
+  return PreparePosition(found);
+}
+
+absl::Status Trainer::PrepareNet(const v1::Execution& execution) {
+  const v1::TrainingConfig& config = options_.job.config();
+  const CompileOptions compile = CompileOptionsOf(execution, notes_);
+  const int labels = static_cast<int>(options_.labels.size());
+  ASSIGN_OR_RETURN(const Net net, BuildNet(NetOptionsOf(config, labels), config.batch_size()));
+  ASSIGN_OR_RETURN(training_,
+                   TrainingStep::Create(net, config, options_.labels, *options_.backend, compile));
+  RETURN_IF_ERROR(Initialize(net, HashKey(config.seed(), kInitialWeights), *training_->weights()));
+
+  BucketPrograms::Options buckets;
+  buckets.max_batch = std::min<int>(static_cast<int>(config.batch_size()), kMaxEvaluationBatch);
+  buckets.compile = compile;
+  // The plan of training is not that of inference, which is free to have its own.
+  buckets.compile.layout_plan = LayoutPlan::kDefault;
+  ASSIGN_OR_RETURN(Graph graph, WithHead(net, HeadOf(config)));
+  ASSIGN_OR_RETURN(inference_,
+                   BucketPrograms::Create(std::move(graph), training_->weights(), buckets));
+  ASSIGN_OR_RETURN(evaluator_, BucketExecutor::Create(inference_));
+
+  execution_ = execution;
+  execution_.set_layout_plan(LayoutPlanName(training_->program().layout_plan()));
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::PreparePosition(const RunCheckpoints::Found& found) {
+  if (found.checkpoint.has_value()) {
+    ASSIGN_OR_RETURN(position_, RunCheckpoints::Restore(*found.checkpoint, *training_->weights()));
+    best_ = found.best;
+    saved_step_ = position_.step;
+  }
+  const v1::TrainingConfig& config = options_.job.config();
+  const int64_t steps_per_epoch = StepsPerEpoch(options_.train->size(), config.batch_size());
+  schedule_.emplace(config, steps_per_epoch);
+  if (position_.step > 0) learning_rate_ = schedule_->LearningRate(position_.step - 1);
+  BatchLoader::Options loading;
+  loading.dataset = options_.train;
+  loading.batch_size = static_cast<int>(config.batch_size());
+  loading.seed = HashKey(config.seed(), kBatches);
+  loading.first_step = position_.step;
+  loading.end_step = schedule_->total_steps();
+  loading.augment = AugmentOptionsOf(config);
+  loading.threads = options_.loader_threads;
+  loading.clock = options_.clock;
+  ASSIGN_OR_RETURN(loader_, BatchLoader::Create(loading));
+  return absl::OkStatus();
+}
+
+}  // namespace fovea

@@ -1,0 +1,81 @@
+#include "core/train/training_step.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/random.h"
+#include "core/base/status.h"
+#include "core/compile/compile.h"
+#include "core/compile/training_graph.h"
+#include "core/train/recipe.h"
+
+namespace fovea {
+
+absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
+    const Net& net, const v1::TrainingConfig& config, absl::Span<const std::string> labels,
+    const Backend& backend, const CompileOptions& options) {
+  const TrainingGraphOptions recipe = TrainingGraphOptionsOf(config, labels);
+  ASSIGN_OR_RETURN(Graph graph, TrainingGraph(net.graph, net.logits, recipe));
+  CompileOptions training = options;
+  training.training = true;
+  ASSIGN_OR_RETURN(std::shared_ptr<const Program> program,
+                   Compile(std::move(graph), backend, training));
+
+  std::unique_ptr<TrainingStep> step(new TrainingStep);
+  Weights::Options regions;
+  regions.slots = SlotCount(recipe.update);
+  regions.gradients = true;
+  ASSIGN_OR_RETURN(step->weights_, Weights::Create(backend, net.graph, regions));
+  step->single_label_ = config.task() != v1::TASK_MULTI_LABEL;
+  step->reads_step_ = program->FindInput("step") >= 0;
+  step->reads_seed_ = program->FindInput("seed") >= 0;
+  step->step_ = Tensor({DType::kI64, {1}});
+  step->seed_ = Tensor({DType::kI64, {1}});
+  *step->seed_.as<int64_t>() = static_cast<int64_t>(config.seed());
+  step->loss_ = Tensor({DType::kF32, {1}});
+  step->probabilities_ =
+      Tensor({DType::kF32, {config.batch_size(), static_cast<int64_t>(labels.size())}});
+  ASSIGN_OR_RETURN(step->executor_, Executor::Create(std::move(program), step->weights_));
+  return step;
+}
+
+absl::StatusOr<TrainingStep::Outcome> TrainingStep::Run(const Batch& batch, int64_t step,
+                                                        double learning_rate) {
+  RETURN_IF_ERROR(SetInputs(batch, step, learning_rate));
+  RETURN_IF_ERROR(executor_->Run());
+  weights_->Touch();
+  RETURN_IF_ERROR(executor_->GetOutput("loss", loss_));
+  RETURN_IF_ERROR(executor_->GetOutput("probabilities", probabilities_));
+  return Outcome{*loss_.as<float>(), Accuracy(batch.targets)};
+}
+
+absl::Status TrainingStep::SetInputs(const Batch& batch, int64_t step, double learning_rate) {
+  RETURN_IF_ERROR(executor_->SetInput("pixels", batch.pixels));
+  RETURN_IF_ERROR(executor_->SetInput("targets", batch.targets));
+  RETURN_IF_ERROR(executor_->SetInput("example_weights", batch.weights));
+  RETURN_IF_ERROR(executor_->SetScalar("learning_rate", learning_rate));
+  *step_.as<int64_t>() = step;
+  if (reads_step_) RETURN_IF_ERROR(executor_->SetInput("step", step_));
+  if (reads_seed_) RETURN_IF_ERROR(executor_->SetInput("seed", seed_));
+  return absl::OkStatus();
+}
+
+double TrainingStep::Accuracy(const TensorView& targets) const {
+  const int64_t examples = targets.type.dims[0], labels = targets.type.dims[1];
+  const float* truth = targets.as<float>();
+  const float* found = probabilities_.as<float>();
+  int64_t right = 0;
+  if (!single_label_) {
+    for (int64_t i = 0; i < examples * labels; ++i) {
+      right += (truth[i] >= 0.5f) == (found[i] >= 0.5f);
+    }
+    return static_cast<double>(right) / static_cast<double>(examples * labels);
+  }
+  for (int64_t i = 0; i < examples; ++i, truth += labels, found += labels) {
+    right += std::max_element(truth, truth + labels) - truth ==
+             std::max_element(found, found + labels) - found;
+  }
+  return static_cast<double>(right) / static_cast<double>(examples);
+}
+
+}  // namespace fovea

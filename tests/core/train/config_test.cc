@@ -1,0 +1,282 @@
+#include "core/train/config.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/text_format.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/train/optimizer.h"
+#include "core/train/recipe.h"
+
+namespace fovea {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+v1::TrainingConfig Parse(const std::string& text) {
+  v1::TrainingConfig config;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &config)) << text;
+  return config;
+}
+
+// 1,000 grey pictures of 28 x 28 with ten labels: 800 for training, 100 each for the other splits.
+DatasetStatistics Digits() {
+  DatasetStatistics data;
+  data.revision = 1;
+  for (int i = 0; i < 10; ++i) data.labels.push_back({std::to_string(i), {80, 10, 10}});
+  data.images = {800, 100, 100};
+  data.width = {28, 28, 28};
+  data.height = {28, 28, 28};
+  data.images_by_channels = {{1, 1000}};
+  return data;
+}
+
+DatasetStatistics Scenes() {
+  DatasetStatistics data = Digits();
+  data.task = Task::kMultiLabel;
+  return data;
+}
+
+std::map<std::string, std::string> ValuesOf(const CompleteConfig& complete) {
+  std::map<std::string, std::string> values;
+  for (const v1::Choice& choice : complete.choices) {
+    EXPECT_NE(choice.reason(), "") << choice.name();
+    EXPECT_TRUE(values.emplace(choice.name(), choice.value()).second) << choice.name();
+  }
+  return values;
+}
+
+TEST(Config, CompletesAnEmptyOneAndSaysWhy) {
+  const auto complete = Complete({}, Digits(), 2);
+  ASSERT_TRUE(complete.ok()) << complete.status();
+  const std::map<std::string, std::string> expected = {
+      {"config.task", "TASK_SINGLE_LABEL"},
+      {"config.input.width", "28"},
+      {"config.input.height", "28"},
+      {"config.input.channels", "1"},
+      {"config.architecture.net", "resnet8"},
+      {"config.batch_size", "64"},
+      {"config.epochs", "20"},
+      {"config.seed", "1"},
+      {"config.optimizer", "sgd"},
+      {"config.optimizer.sgd.momentum", "0.9"},
+      {"config.learning_rate", "0.05"},
+      {"config.schedule", "cosine"},
+      {"config.schedule.cosine.final_factor", "0"},
+      {"config.warmup_epochs", "1"},
+      {"config.weight_decay", "0.0005"},
+      {"config.augmentation.pad_and_crop_pixels", "3"},
+      {"config.dropout", "0"},
+      {"config.backend", "BACKEND_CPU"},
+      {"config.width", "2"},
+  };
+  EXPECT_EQ(ValuesOf(*complete), expected);
+}
+
+TEST(Config, LeavesACompleteOneAlone) {
+  for (const DatasetStatistics& data : {Digits(), Scenes()}) {
+    for (const char* text : {"", "net: \"mlp\" adam {} step {}", "mlp { hidden: 8 } constant {}"}) {
+      const auto once = Complete(Parse(text), data, 2);
+      ASSERT_TRUE(once.ok()) << once.status();
+      const auto twice = Complete(once->config, data, 7);
+      ASSERT_TRUE(twice.ok()) << twice.status();
+      EXPECT_THAT(twice->choices, IsEmpty());
+      EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(once->config, twice->config));
+    }
+  }
+}
+
+struct InputCase {
+  const char* what;
+  int median_width, median_height;
+  std::map<int, int64_t> images_by_channels;
+  const char* config;
+  uint32_t width, height, channels;
+  const char* net;
+};
+
+TEST(Config, SizesTheInputToTheDataSet) {
+  const InputCase cases[] = {
+      {"the median", 32, 24, {{3, 1000}}, "", 32, 24, 3, "resnet8"},
+      {"at most 224, scaled alike", 640, 480, {{3, 1000}}, "", 224, 168, 3, "resnet18"},
+      {"portrait", 300, 600, {{3, 1000}}, "", 112, 224, 3, "resnet18"},
+      {"both kinds of channels", 28, 28, {{1, 900}, {3, 100}}, "", 28, 28, 3, "resnet8"},
+      {"one side given", 640, 480, {{1, 1000}}, "input { width: 64 }", 64, 48, 1, "resnet8"},
+      {"both given",
+       640,
+       480,
+       {{1, 1000}},
+       "input { width: 96 height: 100 channels: 3 }",
+       96,
+       100,
+       3,
+       "resnet18"},
+      {"never nothing", 1000, 1, {{1, 1000}}, "net: \"mlp\"", 224, 1, 1, ""},
+  };
+  for (const InputCase& c : cases) {
+    SCOPED_TRACE(c.what);
+    DatasetStatistics data = Digits();
+    data.width.median = c.median_width;
+    data.height.median = c.median_height;
+    data.images_by_channels = c.images_by_channels;
+    const auto complete = Complete(Parse(c.config), data, 1);
+    ASSERT_TRUE(complete.ok()) << complete.status();
+    EXPECT_EQ(complete->config.input().width(), c.width);
+    EXPECT_EQ(complete->config.input().height(), c.height);
+    EXPECT_EQ(complete->config.input().channels(), c.channels);
+    EXPECT_EQ(complete->config.net(), c.net);
+  }
+}
+
+TEST(Config, FollowsWhatIsGiven) {
+  DatasetStatistics data = Digits();
+  data.images = {40, 10, 0};
+  const auto complete = Complete(Parse("net: \"mlp\" adam {} step {} epochs: 4"), data, 1);
+  ASSERT_TRUE(complete.ok()) << complete.status();
+  const std::map<std::string, std::string> values = ValuesOf(*complete);
+  EXPECT_EQ(values.at("config.architecture.mlp.hidden"), "256, 128");
+  EXPECT_EQ(values.at("config.batch_size"), "40");
+  EXPECT_EQ(values.at("config.learning_rate"), "0.001");
+  EXPECT_EQ(values.at("config.optimizer.adam.epsilon"), "1e-08");
+  EXPECT_EQ(values.at("config.schedule.step.every_epochs"), "2");
+  EXPECT_EQ(values.at("config.warmup_epochs"), "0.4");
+  EXPECT_EQ(values.count("config.architecture.net"), 0);
+  EXPECT_EQ(values.count("config.epochs"), 0);
+}
+
+TEST(Config, ChoosesThresholdsForMultiLabelOnly) {
+  const auto scenes = Complete({}, Scenes(), 1);
+  ASSERT_TRUE(scenes.ok()) << scenes.status();
+  EXPECT_EQ(scenes->config.task(), v1::TASK_MULTI_LABEL);
+  EXPECT_EQ(ValuesOf(*scenes).at("config.thresholding.thresholds.every_label"), "0.5");
+  const auto digits = Complete({}, Digits(), 1);
+  ASSERT_TRUE(digits.ok()) << digits.status();
+  EXPECT_FALSE(digits->config.has_thresholds());
+}
+
+struct WrongCase {
+  const char* config;
+  const char* field;        // without "config."
+  const char* description;  // a part of it
+};
+
+TEST(Config, NamesTheFieldTheFoundAndTheExpectedOfEveryViolation) {
+  const WrongCase cases[] = {
+      {"task: TASK_MULTI_LABEL", "task", "found TASK_MULTI_LABEL, expected TASK_SINGLE_LABEL"},
+      {"net: \"lenett\"", "architecture.net", "found \"lenett\", expected one of mlp, lenet"},
+      {"mlp { hidden: [8, 0] }", "architecture.mlp.hidden[1]", "found 0, expected 1 to 65536"},
+      {"net: \"lenet\" input { width: 8 height: 8 }", "architecture.net", "too small"},
+      {"input { width: 0 }", "input.width", "found 0, expected 1 to 1024"},
+      {"input { height: 4000 width: 28 }", "input.height", "found 4000, expected 1 to 1024"},
+      {"input { channels: 2 }", "input.channels", "found 2, expected 1 (grey) or 3 (RGB)"},
+      {"batch_size: 0", "batch_size", "found 0, expected 1 to 4096"},
+      {"batch_size: 1000000", "batch_size", "found 1000000, expected 1 to 4096"},
+      {"batch_size: 801", "batch_size", "expected at most 800"},
+      {"epochs: 0 warmup_epochs: 0", "epochs", "found 0, expected 1 to 100000"},
+      {"learning_rate: -0.1", "learning_rate", "found -0.1, expected a finite number > 0"},
+      {"learning_rate: 0", "learning_rate", "found 0"},
+      {"learning_rate: nan", "learning_rate", "found nan"},
+      {"learning_rate: inf", "learning_rate", "found inf"},
+      {"learning_rate: 1e300", "learning_rate", "found 1e+300"},
+      {"sgd { momentum: 1 }", "optimizer.sgd.momentum", "found 1, expected a number in [0, 1)"},
+      {"sgd { momentum: 0 nesterov: true }", "optimizer.sgd.nesterov", "a momentum > 0"},
+      {"adam { beta1: 1 }", "optimizer.adam.beta1", "found 1"},
+      {"adam { beta2: -1 }", "optimizer.adam.beta2", "found -1"},
+      {"adam { epsilon: 0 }", "optimizer.adam.epsilon", "found 0"},
+      {"cosine { final_factor: 2 }", "schedule.cosine.final_factor", "found 2"},
+      {"step { every_epochs: 0 }", "schedule.step.every_epochs", "found 0"},
+      {"step { gamma: 0 }", "schedule.step.gamma", "expected a number in (0, 1]"},
+      {"warmup_epochs: 21", "warmup_epochs", "found 21, expected a number in [0, 20]"},
+      {"weight_decay: -1", "weight_decay", "found -1, expected a number in [0, 1]"},
+      {"class_weights { by_label { key: \"x\" value: 1 } }",
+       "class_weighting.class_weights.by_label", "found the label \"x\""},
+      {"class_weights { by_label { key: \"3\" value: -1 } }",
+       "class_weighting.class_weights.by_label[\"3\"]", "found -1"},
+      {"augmentation { pad_and_crop_pixels: 15 }", "augmentation.pad_and_crop_pixels",
+       "found 15, expected at most 14"},
+      {"augmentation { horizontal_flip: 1.5 }", "augmentation.horizontal_flip", "found 1.5"},
+      {"augmentation { vertical_flip: -1 }", "augmentation.vertical_flip", "found -1"},
+      {"dropout: 1", "dropout", "found 1, expected a number in [0, 1)"},
+      {"thresholds {}", "thresholding.thresholds", "single-label"},
+      {"width: 0", "width", "found 0, expected 1 to 1024"},
+  };
+  for (const WrongCase& c : cases) {
+    SCOPED_TRACE(c.config);
+    std::vector<FieldViolation> violations;
+    const auto complete = Complete(Parse(c.config), Digits(), 1, &violations);
+    EXPECT_EQ(complete.status().code(), absl::StatusCode::kInvalidArgument);
+    ASSERT_EQ(violations.size(), 1) << complete.status();
+    EXPECT_EQ(violations[0].field, std::string("config.") + c.field);
+    EXPECT_THAT(violations[0].description, HasSubstr(c.description));
+    EXPECT_THAT(std::string(complete.status().message()), HasSubstr(violations[0].field));
+  }
+}
+
+TEST(Config, FindsEveryViolationAtOnce) {
+  std::vector<FieldViolation> violations;
+  const auto complete =
+      Complete(Parse("net: \"vgg\" learning_rate: -1 batch_size: 0 "
+                     "thresholds { every_label: 2 by_label { key: \"3\" value: -1 } }"),
+               Scenes(), 1, &violations);
+  EXPECT_EQ(complete.status().code(), absl::StatusCode::kInvalidArgument);
+  std::vector<std::string> fields;
+  for (const FieldViolation& violation : violations) fields.push_back(violation.field);
+  EXPECT_THAT(fields, UnorderedElementsAre("config.architecture.net", "config.learning_rate",
+                                           "config.batch_size",
+                                           "config.thresholding.thresholds.every_label",
+                                           "config.thresholding.thresholds.by_label[\"3\"]"));
+}
+
+TEST(Config, RefusesEveryLabelAtWeightZero) {
+  v1::TrainingConfig config;
+  for (int i = 0; i < 10; ++i) {
+    (*config.mutable_class_weights()->mutable_by_label())[std::to_string(i)] = 0;
+  }
+  EXPECT_EQ(Complete(config, Digits(), 1).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Config, RefusesADataSetThatCannotBeTrainedOn) {
+  DatasetStatistics one_class = Digits();
+  one_class.labels.resize(1);
+  DatasetStatistics empty;
+  DatasetStatistics no_training = Digits();
+  no_training.images = {0, 100, 100};
+  for (LabelCounts& label : no_training.labels) label.images = {0, 10, 10};
+  DatasetStatistics no_measuring = Digits();
+  no_measuring.images = {800, 0, 0};
+  for (const DatasetStatistics& data : {one_class, empty, no_training, no_measuring}) {
+    const auto complete = Complete({}, data, 1);
+    EXPECT_EQ(complete.status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_NE(complete.status().message(), "");
+  }
+}
+
+TEST(Recipe, TurnsAConfigurationIntoParts) {
+  const auto complete = Complete(Parse("adam { beta1: 0.8 } weight_decay: 0.25 "
+                                       "class_weights { by_label { key: \"1\" value: 3 } } "
+                                       "thresholds { by_label { key: \"2\" value: 0.25 } }"),
+                                 Scenes(), 1);
+  ASSERT_TRUE(complete.ok()) << complete.status();
+  const std::vector<std::string> labels = {"0", "1", "2"};
+  const TrainingGraphOptions options = TrainingGraphOptionsOf(complete->config, labels);
+  EXPECT_EQ(options.loss, LossKind::kSigmoidCrossEntropy);
+  EXPECT_THAT(options.class_weights, ElementsAre(1, 3, 1));
+  ASSERT_TRUE(std::holds_alternative<Adam>(options.update));
+  EXPECT_EQ(std::get<Adam>(options.update).beta1, .8f);
+  EXPECT_EQ(std::get<Adam>(options.update).weight_decay, .25f);
+  EXPECT_THAT(ThresholdsOf(complete->config, labels), ElementsAre(.5, .5, .25));
+  EXPECT_EQ(PixelShapeOf(complete->config), (PixelShape{28, 28, 1}));
+  EXPECT_EQ(AugmentOptionsOf(complete->config).pad_pixels, 3);
+  EXPECT_EQ(NetOptionsOf(complete->config, 3).name, "resnet8");
+}
+
+}  // namespace
+}  // namespace fovea

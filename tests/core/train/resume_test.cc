@@ -1,0 +1,277 @@
+// A run that was interrupted, anywhere and in any way, goes on as if it had not been.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/model/format.h"
+#include "core/train/trainer.h"
+#include "tests/core/train/trainer_testing.h"
+
+namespace fovea {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using testing::TrainingRun;
+
+// 26 images make 3 steps of 8 an epoch.
+const char kConfig[] =
+    "mlp { hidden: 8 } batch_size: 8 epochs: 2 learning_rate: 0.05 dropout: 0.1 "
+    "augmentation { pad_and_crop_pixels: 1 horizontal_flip: 0.5 }";
+// Batch norm has states to lose; slower.
+const char kNormConfig[] = "net: \"resnet8\" batch_size: 8 epochs: 2 learning_rate: 0.05";
+constexpr int64_t kSteps = 6;
+
+std::string ModelBytes(const TrainingRun& run) {
+  const auto bytes = FileSystem::Real()->Read(run.folder + "/model/model.onnx");
+  EXPECT_TRUE(bytes.ok()) << bytes.status();
+  return bytes.value_or("");
+}
+
+// What is reported of the epochs, but for the time they took.
+std::vector<std::string> Epochs(TrainingRun& run) {
+  std::vector<std::string> texts;
+  for (v1::EpochReport epoch : run.sink.Epochs()) {
+    epoch.clear_duration();
+    texts.push_back(epoch.SerializeAsString());
+  }
+  return texts;
+}
+
+class Resume : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    uninterrupted_ = new TrainingRun(kConfig);
+    const auto result = uninterrupted_->Attempt(false);
+    ASSERT_TRUE(result.ok()) << result.status();
+    ASSERT_THAT(uninterrupted_->losses, SizeIs(kSteps));
+  }
+  static void TearDownTestSuite() { delete std::exchange(uninterrupted_, nullptr); }
+  static TrainingRun& Uninterrupted() { return *uninterrupted_; }
+
+  static void ExpectSame(TrainingRun& run, TrainingRun& expected = *uninterrupted_) {
+    EXPECT_EQ(run.losses, expected.losses);
+    EXPECT_EQ(ModelBytes(run), ModelBytes(expected));
+  }
+
+ private:
+  inline static TrainingRun* uninterrupted_ = nullptr;
+};
+
+// Cancels a new run after step `stop`, resumes it, and compares it with one that went through.
+void ExpectCancelDoesNotMatter(const char* config, int64_t stop, TrainingRun& expected) {
+  TrainingRun run(config);
+  CancelToken cancel;
+  run.on_step = [&](const StepRecord& record) {
+    if (record.step == stop) cancel.Cancel();
+    return absl::OkStatus();
+  };
+  const auto cancelled = run.Attempt(false, &cancel);
+  ASSERT_EQ(cancelled.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(std::string(cancelled.status().message()), HasSubstr("kept for a resume"));
+  ASSERT_THAT(run.losses, SizeIs(stop + 1));
+  run.on_step = nullptr;
+  const auto result = run.Attempt(true);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(run.sink.started.step(), stop + 1);
+  EXPECT_EQ(run.losses, expected.losses);
+  EXPECT_EQ(ModelBytes(run), ModelBytes(expected));
+  // The epoch that was cut in two reports the mean over both parts.
+  EXPECT_EQ(Epochs(run).back(), Epochs(expected).back());
+}
+
+TEST_F(Resume, GivesTheSameLossesAndParametersWhereverItWasCancelled) {
+  for (int64_t stop = 0; stop < kSteps; ++stop) {
+    SCOPED_TRACE(stop);
+    ExpectCancelDoesNotMatter(kConfig, stop, Uninterrupted());
+  }
+}
+
+TEST_F(Resume, KeepsTheStatesOfBatchNorm) {
+  TrainingRun whole(kNormConfig);
+  ASSERT_TRUE(whole.Attempt(false).ok());
+  ExpectCancelDoesNotMatter(kNormConfig, 3, whole);
+}
+
+TEST_F(Resume, GoesOnFromTheLastEpochAfterACrashAtAnyStep) {
+  for (int64_t stop = 0; stop < kSteps; ++stop) {
+    SCOPED_TRACE(stop);
+    TrainingRun run(kConfig);
+    run.on_step = [&](const StepRecord& record) {
+      return record.step == stop ? absl::InternalError("crash") : absl::OkStatus();
+    };
+    ASSERT_EQ(run.Attempt(false).status().code(), absl::StatusCode::kInternal);
+    run.on_step = nullptr;
+    const auto result = run.Attempt(true);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(run.sink.started.step(), stop / 3 * 3);
+    ExpectSame(run);
+  }
+}
+
+TEST_F(Resume, StandsAnInterruptionAtAnyEvent) {
+  for (size_t stop = 0; stop < Uninterrupted().sink.events.size(); ++stop) {
+    SCOPED_TRACE(stop);
+    TrainingRun run(kConfig);
+    size_t events = 0;
+    run.on_event = [&](const v1::JobEvent&) {
+      return events++ == stop ? absl::UnavailableError("nobody reads") : absl::OkStatus();
+    };
+    const auto stopped = run.Attempt(false);
+    run.on_event = nullptr;
+    if (!stopped.ok()) {
+      const auto result = run.Attempt(true);
+      ASSERT_TRUE(result.ok()) << result.status();
+    }
+    ExpectSame(run);
+  }
+}
+
+TEST_F(Resume, RepeatsAnInterruptedEvaluation) {
+  TrainingRun run(kConfig);
+  CancelToken cancel;
+  run.on_event = [&](const v1::JobEvent& event) {
+    // The progress that comes before the evaluation of the first epoch.
+    if (event.has_progress() && event.step() == 3) cancel.Cancel();
+    return absl::OkStatus();
+  };
+  ASSERT_EQ(run.Attempt(false, &cancel).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(run.sink.Epochs(), IsEmpty());
+  run.on_event = nullptr;
+  ASSERT_TRUE(run.Attempt(true).ok());
+  EXPECT_EQ(run.sink.started.step(), 3);
+  EXPECT_EQ(Epochs(run), Epochs(Uninterrupted()));
+  ExpectSame(run);
+}
+
+TEST_F(Resume, StartsAnewWithoutACheckpoint) {
+  TrainingRun run(kConfig);
+  ASSERT_TRUE(run.Attempt(/*resume=*/true).ok());
+  EXPECT_EQ(run.sink.started.step(), 0);
+  ExpectSame(run);
+}
+
+TEST_F(Resume, AnswersAFinishedJobsModelAgain) {
+  TrainingRun run(kConfig);
+  const auto first = run.Attempt(false);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto again = run.Attempt(true);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->staged_folder(), first->staged_folder());
+  EXPECT_THAT(run.sink.steps, IsEmpty());
+}
+
+TEST_F(Resume, WithoutItForgetsWhatWasThere) {
+  TrainingRun run(kConfig);
+  ASSERT_TRUE(run.Attempt(false).ok());
+  ASSERT_TRUE(run.Attempt(false).ok());
+  EXPECT_THAT(run.sink.steps, SizeIs(kSteps));
+}
+
+// Cancels a run after its first epoch.
+void RunOneEpoch(TrainingRun& run) {
+  CancelToken cancel;
+  run.on_step = [&](const StepRecord& record) {
+    if (record.step == 3) cancel.Cancel();
+    return absl::OkStatus();
+  };
+  ASSERT_EQ(run.Attempt(false, &cancel).status().code(), absl::StatusCode::kCancelled);
+  run.on_step = nullptr;
+}
+
+TEST_F(Resume, SkipsADamagedCheckpointAndSaysSo) {
+  TrainingRun run(kConfig);
+  RunOneEpoch(run);
+  const std::string data = run.folder + "/checkpoints/step-000000000004/data";
+  std::string bytes = *FileSystem::Real()->Read(data);
+  bytes[bytes.size() / 2] ^= 1;
+  ASSERT_TRUE(FileSystem::Real()->WriteAtomically(data, bytes).ok());
+  const auto result = run.Attempt(true);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(run.sink.started.step(), 3);
+  EXPECT_THAT(run.sink.Notes(), ElementsAre(HasSubstr("skipped a checkpoint")));
+  ExpectSame(run);
+}
+
+TEST_F(Resume, RefusesTheCheckpointOfAnotherJobConfigurationOrRevision) {
+  TrainingRun run(kConfig);
+  RunOneEpoch(run);
+  const v1::TrainerJob job = run.job;
+  run.job.set_job_id("job-2");
+  EXPECT_EQ(run.Attempt(true).status().code(), absl::StatusCode::kFailedPrecondition);
+  run.job = job;
+  run.job.set_dataset_revision(2);
+  EXPECT_EQ(run.Attempt(true).status().code(), absl::StatusCode::kFailedPrecondition);
+  run.job = job;
+  run.job.mutable_config()->set_seed(2);
+  EXPECT_EQ(run.Attempt(true).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(Resume, UsesTheRecordedExecutionAndSaysWhenItCannot) {
+  TrainingRun run(kConfig);
+  RunOneEpoch(run);
+  v1::Execution recorded = run.sink.started.execution();
+  recorded.set_cpu_model("Elbrus-8S");
+  *run.job.mutable_execution() = recorded;
+  ASSERT_TRUE(run.Attempt(true).ok());
+  EXPECT_EQ(run.sink.started.execution().cpu_model(), "Elbrus-8S");
+  EXPECT_THAT(run.sink.Notes(), ElementsAre(HasSubstr("Elbrus-8S")));
+}
+
+// ---- A full disk.
+
+// Fails every write after the first `allowed` ones.
+class FullDisk : public FileSystem {
+ public:
+  explicit FullDisk(int allowed) : allowed_(allowed) {}
+
+  absl::StatusOr<std::string> Read(const std::string& path) override { return real_->Read(path); }
+  absl::Status WriteAtomically(const std::string& path,
+                               absl::Span<const absl::string_view> parts) override {
+    if (allowed_-- <= 0) return absl::ResourceExhaustedError("no space left for " + path);
+    return real_->WriteAtomically(path, parts);
+  }
+  absl::Status MakeDirs(const std::string& path) override { return real_->MakeDirs(path); }
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    return real_->Rename(from, to);
+  }
+  absl::Status RemoveAll(const std::string& path) override { return real_->RemoveAll(path); }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
+    return real_->List(path);
+  }
+  bool Exists(const std::string& path) override { return real_->Exists(path); }
+  bool IsDirectory(const std::string& path) override { return real_->IsDirectory(path); }
+  absl::StatusOr<int64_t> Size(const std::string& path) override { return real_->Size(path); }
+
+ private:
+  FileSystem* const real_ = FileSystem::Real();
+  int allowed_;
+};
+
+TEST_F(Resume, GoesOnAfterAFullDiskWhereverItWasFull) {
+  bool finished = false;
+  for (int allowed = 0; !finished; ++allowed) {
+    SCOPED_TRACE(allowed);
+    ASSERT_LT(allowed, 20);
+    TrainingRun run(kConfig);
+    FullDisk disk(allowed);
+    run.files = &disk;
+    const auto stopped = run.Attempt(false);
+    finished = stopped.ok();
+    if (!finished) {
+      EXPECT_EQ(stopped.status().code(), absl::StatusCode::kResourceExhausted);
+      run.files = FileSystem::Real();
+      const auto result = run.Attempt(true);
+      ASSERT_TRUE(result.ok()) << result.status();
+    }
+    ExpectSame(run);
+  }
+}
+
+}  // namespace
+}  // namespace fovea

@@ -1,0 +1,134 @@
+#include "tests/core/train/trainer_testing.h"
+
+#include <google/protobuf/text_format.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <utility>
+
+#include "core/base/random.h"
+#include "core/train/config.h"
+#include "core/train/recipe.h"
+
+namespace fovea::testing {
+namespace {
+
+constexpr int64_t kTrainExamples = 26;
+
+bool Applies(int64_t example, int label, v1::Task task) {
+  return task == v1::TASK_MULTI_LABEL ? (example >> label & 1) != 0 : example % kLabels == label;
+}
+
+Example Bar(int64_t i, v1::Task task, Random& random) {
+  Example example;
+  example.image = {kSide, kSide, 1, std::vector<uint8_t>(kSide * kSide)};
+  example.id = std::to_string(i);
+  for (uint8_t& pixel : example.image.pixels) pixel = static_cast<uint8_t>(random.Below(64));
+  for (int label = 0; label < kLabels; ++label) {
+    example.target.push_back(Applies(i, label, task) ? 1.0f : 0.0f);
+    if (example.target.back() == 0) continue;
+    for (int y = label * 4 + 1; y < label * 4 + 3; ++y) {
+      for (int x = 0; x < kSide; ++x) {
+        example.image.pixels[y * kSide + x] = static_cast<uint8_t>(160 + random.Below(96));
+      }
+    }
+  }
+  return example;
+}
+
+std::optional<InMemoryDataset> BarsOrNone(int64_t examples, v1::Task task, uint64_t seed) {
+  if (examples == 0) return std::nullopt;
+  return Bars(examples, task, seed);
+}
+
+}  // namespace
+
+InMemoryDataset Bars(int64_t examples, v1::Task task, uint64_t seed) {
+  Random random(seed);
+  std::vector<Example> all;
+  for (int64_t i = 0; i < examples; ++i) all.push_back(Bar(i, task, random));
+  return *InMemoryDataset::Create(std::move(all));
+}
+
+std::vector<std::string> BarLabels() { return {"top", "middle", "bottom"}; }
+
+DatasetStatistics BarsStatistics(v1::Task task, int64_t train, int64_t validation, int64_t test) {
+  DatasetStatistics data;
+  data.task = task == v1::TASK_MULTI_LABEL ? Task::kMultiLabel : Task::kSingleLabel;
+  data.images = {train, validation, test};
+  for (const std::string& label : BarLabels()) data.labels.push_back({label, data.images});
+  data.width = data.height = {kSide, kSide, kSide};
+  data.images_by_channels = {{1, data.total()}};
+  return data;
+}
+
+std::vector<double> RememberingSink::Losses() const {
+  std::vector<double> losses;
+  for (const StepRecord& step : steps) losses.push_back(step.loss);
+  return losses;
+}
+
+std::vector<v1::EpochReport> RememberingSink::Epochs() const {
+  std::vector<v1::EpochReport> epochs;
+  for (const v1::JobEvent& event : events) {
+    if (event.has_epoch()) epochs.push_back(event.epoch());
+  }
+  return epochs;
+}
+
+std::vector<std::string> RememberingSink::Notes() const {
+  std::vector<std::string> notes;
+  for (const v1::JobEvent& event : events) {
+    if (event.has_note()) notes.push_back(event.note().text());
+  }
+  return notes;
+}
+
+TrainingRun::TrainingRun(const std::string& config, v1::Task task, int64_t validation, int64_t test)
+    : train_(Bars(kTrainExamples, task, 1)),
+      validation_(BarsOrNone(validation, task, 2)),
+      test_(BarsOrNone(test, task, 3)) {
+  std::string name = ::testing::TempDir() + "trainer_test.XXXXXX";
+  folder = mkdtemp(name.data());
+  v1::TrainingConfig given;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(config, &given)) << config;
+  if (given.backend() == v1::BACKEND_UNSPECIFIED) given.set_backend(v1::BACKEND_REFERENCE);
+  const auto complete = Complete(given, BarsStatistics(task, kTrainExamples, validation, test), 1);
+  EXPECT_TRUE(complete.ok()) << complete.status();
+  job.set_job_id("job-1");
+  job.set_model("bars");
+  job.set_dataset("bars");
+  job.set_dataset_revision(1);
+  job.set_output_folder(folder);
+  *job.mutable_config() = complete->config;
+  job.mutable_choices()->Add(complete->choices.begin(), complete->choices.end());
+}
+
+TrainingRun::~TrainingRun() { (void)FileSystem::Real()->RemoveAll(folder); }
+
+absl::StatusOr<v1::TrainerResult> TrainingRun::Attempt(bool resume, const CancelToken* cancel) {
+  job.set_attempt(job.attempt() + 1);
+  job.set_resume(resume);
+  sink = {};
+  sink.on_event = on_event;
+  sink.on_step = [this](const StepRecord& record) {
+    losses.resize(record.step);  // a new attempt supersedes later steps of the one before
+    losses.push_back(record.loss);
+    return on_step ? on_step(record) : absl::OkStatus();
+  };
+  Trainer::Options options;
+  options.job = job;
+  options.train = &train_;
+  options.validation = validation_.has_value() ? &*validation_ : nullptr;
+  options.test = test_.has_value() ? &*test_ : nullptr;
+  options.labels = BarLabels();
+  options.backend = *FindBackend(BackendName(job.config().backend()));
+  options.events = &sink;
+  options.cancel = cancel;
+  options.files = files;
+  auto trainer = Trainer::Create(std::move(options));
+  if (!trainer.ok()) return trainer.status();
+  return (*trainer)->Run();
+}
+
+}  // namespace fovea::testing
