@@ -54,6 +54,9 @@ class IdxFile {
     uint8_t byte = 0;
     const int got = gzread(file_, &byte, 1);
     if (got < 0) return Damaged();
+    int code = Z_OK;
+    gzerror(file_, &code);  // a gzip file that lost its end has all its bytes, but no checksum
+    if (got == 0 && code == Z_BUF_ERROR) return Fault("is truncated: its gzip trailer is missing");
     if (got == 0) return absl::OkStatus();
     return Fault(absl::StrCat("goes on behind the ", expected_bytes_,
                               " bytes of content that its header announces"));
