@@ -100,8 +100,8 @@ int WeightsArgument(Direction direction) {
 // The layouts as which a kernel may see the value.
 std::vector<Layout> Views(const Type& type) {
   std::vector<Layout> views = {type.layout};
-  for (Layout other : {kNhwc, kBlocked}) {
-    if (type.layout == kDense && Satisfies(type, other)) views.push_back(other);
+  for (Layout other : {kNhwc, kBlocked, kDense}) {
+    if (other != type.layout && Satisfies(type, other)) views.push_back(other);
   }
   return views;
 }

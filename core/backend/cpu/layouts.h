@@ -30,7 +30,7 @@ Layout StoredLayout(const Dims& dims, Layout wanted);
 
 // Whether a kernel that wants `wanted` can read the value as it is.
 inline bool Satisfies(const Type& type, Layout wanted) {
-  return type.layout == wanted || type.layout == StoredLayout(type.dims, wanted);
+  return StoredLayout(type.dims, type.layout) == StoredLayout(type.dims, wanted);
 }
 
 // Whether elements between the channels and the end of the last block exist.
