@@ -47,13 +47,15 @@ void JobRunner::Start() {
   thread_ = std::thread([this] { Run(); });
 }
 
+void JobRunner::BeginStop() {
+  absl::MutexLock lock(&mutex_);
+  stopping_ = true;
+  changed_.SignalAll();
+  if (process_ != nullptr) process_->Stop();
+}
+
 void JobRunner::Stop() {
-  {
-    absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-    changed_.SignalAll();
-    if (process_ != nullptr) process_->Stop();
-  }
+  BeginStop();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -172,7 +174,7 @@ absl::StatusOr<std::unique_ptr<TrainerProcess>> JobRunner::StartTrainer(const v1
   RETURN_IF_ERROR(parts_.files->WriteAtomically(
       job_file, ToTextProto(TrainerJobOf(job, options_.dataset_path(job.dataset()), folder))));
   return TrainerProcess::Start({options_.trainer, job_file, JoinPath(folder, "trainer.log"),
-                                options_.idle_class, options_.grace});
+                                options_.background, options_.grace});
 }
 
 absl::Status JobRunner::Follow(Attempt& attempt, TrainerProcess& process) {

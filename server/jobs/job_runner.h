@@ -34,9 +34,9 @@ namespace fovea {
 class JobRunner {
  public:
   struct Options {
-    std::string folder;   // <folder>/<job id>/ holds the job's checkpoints, staged model and log
-    std::string trainer;  // path of fovea-trainer
-    bool idle_class = true;
+    std::string folder;      // <folder>/<job id>/ holds the job's checkpoints, staged model and log
+    std::string trainer;     // path of fovea-trainer
+    bool background = true;  // the trainer runs on what serving leaves
     absl::Duration grace = absl::Seconds(30);  // for a last checkpoint
     std::function<std::string(const std::string& dataset)> dataset_path;
     // Loads and serves the version; called from the runner's thread, before the job is SUCCEEDED.
@@ -56,8 +56,10 @@ class JobRunner {
 
   // Starts to run what is queued.
   void Start();
-  // No further job; the running trainer saves a checkpoint and ends, its job stays RUNNING in the
-  // store. Returns when it has ended, after the grace period at most.
+  // No further job; the running trainer is asked to save a checkpoint and end, its job stays
+  // RUNNING in the store. Returns at once.
+  void BeginStop();
+  // BeginStop, then waits for the trainer's end: the grace period at most.
   void Stop();
 
   // Queues a job (JobStore::Create).

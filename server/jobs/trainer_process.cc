@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -40,20 +39,13 @@ constexpr size_t kTailLines = 8;
 constexpr int kPollMs = 200;
 
 // The child starts with default signals: the server blocks and handles some.
-void SetAttributes(posix_spawnattr_t* attributes, bool idle_class) {
+void SetAttributes(posix_spawnattr_t* attributes) {
   sigset_t none, all;
   sigemptyset(&none);
   sigfillset(&all);
   posix_spawnattr_setsigmask(attributes, &none);
   posix_spawnattr_setsigdefault(attributes, &all);
-  short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-  if (idle_class) {
-    const sched_param parameter = {};
-    posix_spawnattr_setschedpolicy(attributes, SCHED_IDLE);
-    posix_spawnattr_setschedparam(attributes, &parameter);
-    flags |= POSIX_SPAWN_SETSCHEDULER;
-  }
-  posix_spawnattr_setflags(attributes, flags);
+  posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
 absl::StatusOr<pid_t> Spawn(const TrainerProcess::Options& options, int events_fd) {
@@ -65,7 +57,7 @@ absl::StatusOr<pid_t> Spawn(const TrainerProcess::Options& options, int events_f
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
   });
-  SetAttributes(&attributes, options.idle_class);
+  SetAttributes(&attributes);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_addopen(&actions, 1, options.log_file.c_str(),
                                    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
@@ -74,6 +66,7 @@ absl::StatusOr<pid_t> Spawn(const TrainerProcess::Options& options, int events_f
   const std::string fd = absl::StrCat(kChildEventsFd);
   std::vector<std::string> arguments = {options.executable, "--job", options.job_file,
                                         "--events-fd", fd};
+  if (options.background) arguments.push_back("--background");
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);

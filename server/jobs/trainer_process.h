@@ -26,7 +26,7 @@ class TrainerProcess {
     std::string executable;
     std::string job_file;    // text-format v1.TrainerJob
     std::string log_file;    // replaced; the child's stdout and stderr
-    bool idle_class = true;  // SCHED_IDLE: runs on what serving leaves
+    bool background = true;  // the child runs on what serving leaves (SCHED_IDLE)
     // How long Stop waits for the checkpoint before it kills.
     absl::Duration grace = absl::Seconds(30);
   };

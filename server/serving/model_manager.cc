@@ -10,6 +10,9 @@
 #include "server/serving/version_policy.h"
 
 namespace fovea {
+namespace {
+constexpr absl::Duration kLoadRetry = absl::Seconds(10);
+}  // namespace
 
 ModelManager::ModelManager(Options options, ModelRepository* repository)
     : options_(std::move(options)),
@@ -85,7 +88,12 @@ void ModelManager::LoadFor(const std::string& model, std::optional<uint64_t> ver
       entry.waiting.push_back(std::move(ready));
       return;
     }
-    // New, unloaded, or failed: a failure may have passed, so each request tries again.
+    // A failure may pass, but is not tried again by every request.
+    if (!is_new && entry.state == State::kFailed && absl::Now() < entry.failed_at + kLoadRetry) {
+      const absl::Status error = entry.error;
+      lock.Release();
+      return ready(error);
+    }
     entry.state = State::kLoading;
     entry.on_demand = on_demand;
     entry.waiting.push_back(std::move(ready));
@@ -114,6 +122,7 @@ void ModelManager::Load(const std::string& model, uint64_t version) {
     } else {
       entry.state = State::kFailed;
       entry.error = handle.status();
+      entry.failed_at = absl::Now();
     }
   }
   ReportHealth(model);

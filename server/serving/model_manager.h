@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "core/base/thread_pool.h"
 #include "core/model/repository.h"
 #include "server/serving/served_version.h"
@@ -74,6 +75,7 @@ class ModelManager {
     ModelHandle handle;                       // of kServing
     std::weak_ptr<const ServedVersion> last;  // of kUnloading
     absl::Status error;                       // of kFailed
+    absl::Time failed_at;
     bool on_demand = false;
     uint64_t last_use = 0;
     std::vector<Ready> waiting;  // of kLoading

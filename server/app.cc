@@ -1,0 +1,293 @@
+#include "server/app.h"
+
+#include <grpc/grpc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "core/backend/backend.h"
+#include "core/base/cpu_budget.h"
+#include "core/base/file_system.h"
+#include "core/base/log.h"
+#include "core/base/status.h"
+#include "core/base/thread_pool.h"
+#include "core/model/repository.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "server/data_dir.h"
+#include "server/jobs/job_feed.h"
+#include "server/jobs/job_runner.h"
+#include "server/jobs/job_store.h"
+#include "server/services/classifier_service.h"
+#include "server/services/dataset_registry.h"
+#include "server/services/datasets_service.h"
+#include "server/services/jobs_service.h"
+#include "server/services/models_service.h"
+#include "server/serving/model_manager.h"
+#include "server/serving/predictor.h"
+#include "server/telemetry/metrics.h"
+
+namespace fovea {
+namespace {
+
+constexpr const char* kServices[] = {"fovea.v1.Classifier", "fovea.v1.Jobs", "fovea.v1.Models",
+                                     "fovea.v1.Datasets"};
+constexpr int kWorkers = 4;
+constexpr int kWorkerQueue = 1024;
+constexpr int kWatchers = 2;
+
+// The trainer beside this executable, unless one is named.
+absl::StatusOr<std::string> FindTrainer(const std::string& named) {
+  std::string path = named;
+  if (path.empty()) {
+    std::error_code error;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+    path = (self.parent_path() / "fovea-trainer").string();
+  }
+  path = std::filesystem::absolute(path).string();
+  if (access(path.c_str(), X_OK) == 0) return path;
+  return absl::NotFoundError(
+      absl::StrCat("found no executable ", path, ", expected fovea-trainer (--trainer)"));
+}
+
+// How serving and training share the cores (DESIGN, decision 15).
+struct Cores {
+  int serving = 1;    // executors × width, and decode threads
+  int executors = 1;  // of one model version
+  int training = 1;   // threads of a step
+};
+
+Cores ShareCores(const Config& config, const CpuBudget& budget) {
+  Cores cores;
+  cores.serving = config.threads > 0 ? config.threads : budget.threads();
+  cores.executors = std::max(1, cores.serving / config.width);
+  // Under a quota SCHED_IDLE does not help: what training burns, serving lacks.
+  const bool quota_binds = budget.quota.has_value() && *budget.quota < budget.cores;
+  cores.training = quota_binds ? std::max(1, budget.threads() - cores.executors) : budget.cores;
+  return cores;
+}
+
+std::string WithPort(const std::string& address, int port) {
+  return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
+}
+
+class ServerApp : public App {
+ public:
+  explicit ServerApp(const Config& config) : config_(config) {}
+  ~ServerApp() override { Drain(); }
+
+  absl::Status Start();
+  int grpc_port() const override { return grpc_port_; }
+  int metrics_port() const override { return metrics_port_; }
+  void Drain() override;
+
+ private:
+  absl::Status OpenState();
+  absl::Status MakeServing(const Cores& cores);
+  absl::Status MakeJobs(const std::string& trainer);
+  void MakeServices(const Cores& cores);
+  absl::Status Listen();
+  void SetHealth(const std::string& service, bool serving);
+  absl::Status CheckUnused(const std::string& dataset);
+
+  const Config config_;
+  int grpc_port_ = 0, metrics_port_ = 0;
+
+  // In the order of construction; destroyed in the opposite one.
+  Metrics metrics_;
+  std::unique_ptr<DataDir> data_dir_;
+  std::unique_ptr<DatasetRegistry> datasets_;
+  std::unique_ptr<JobStore> job_store_;
+  JobFeed job_feed_;
+  std::unique_ptr<ModelRepository> repository_;
+  std::unique_ptr<CpuSlots> slots_;
+  std::unique_ptr<ModelManager> models_;
+  std::unique_ptr<ThreadPool> decoders_, workers_, imports_, watchers_, evaluations_;
+  std::unique_ptr<Predictor> predictor_;
+  std::unique_ptr<JobRunner> runner_;
+  std::vector<std::unique_ptr<grpc::Service>> services_;
+  std::unique_ptr<grpc::Server> server_;
+
+  absl::Mutex health_mutex_;
+  bool ready_ ABSL_GUARDED_BY(health_mutex_) = false;  // the server exists
+  bool draining_ ABSL_GUARDED_BY(health_mutex_) = false;
+};
+
+absl::Status ServerApp::Start() {
+  RETURN_IF_ERROR(ValidateConfig(config_));
+  ASSIGN_OR_RETURN(const std::string trainer, FindTrainer(config_.trainer));
+  const Cores cores = ShareCores(config_, ReadCpuBudget());
+  RETURN_IF_ERROR(OpenState());
+  RETURN_IF_ERROR(MakeServing(cores));
+  RETURN_IF_ERROR(MakeJobs(trainer));
+  MakeServices(cores);
+  RETURN_IF_ERROR(Listen());
+  for (const char* service : kServices) SetHealth(service, true);
+  // Ready once every model has been tried; until then requests wait for theirs.
+  models_->Start([this] { SetHealth("", true); });
+  runner_->Start();
+  LogInfo("server started", {{"grpc", WithPort(config_.listen, grpc_port_)},
+                             {"metrics", WithPort(config_.metrics, metrics_port_)},
+                             {"data_dir", data_dir_->path()},
+                             {"backend", config_.backend},
+                             {"executors", cores.executors},
+                             {"width", config_.width},
+                             {"training_width", cores.training}});
+  return absl::OkStatus();
+}
+
+absl::Status ServerApp::OpenState() {
+  ASSIGN_OR_RETURN(data_dir_, DataDir::Lock(config_.data_dir));
+  DatasetStore::Options store;
+  store.limits = config_.limits.decode;
+  ASSIGN_OR_RETURN(datasets_, DatasetRegistry::Create(data_dir_->Below("datasets"), store));
+  ASSIGN_OR_RETURN(job_store_, JobStore::Open(data_dir_->Below("fovea.sqlite"), {}));
+  repository_ = std::make_unique<ModelRepository>(FileSystem::Real(), data_dir_->Below("models"));
+  return repository_->CleanUp();
+}
+
+absl::Status ServerApp::MakeServing(const Cores& cores) {
+  slots_ = std::make_unique<CpuSlots>(cores.serving);
+  ModelManager::Options options;
+  ASSIGN_OR_RETURN(options.served.backend, FindBackend(config_.backend));
+  options.served.policy = config_.batch;
+  options.served.executors = cores.executors;
+  options.served.width = config_.width;
+  options.served.slots = slots_.get();
+  options.served.metrics = &metrics_;
+  options.metrics = &metrics_;
+  options.on_health = [this](const std::string& model, bool serving) { SetHealth(model, serving); };
+  models_ = std::make_unique<ModelManager>(std::move(options), repository_.get());
+
+  const auto pool = [](int threads, int max_queue, const char* name) {
+    return std::make_unique<ThreadPool>(ThreadPool::Options{threads, max_queue, name});
+  };
+  decoders_ = pool(cores.serving, config_.batch.max_queue, "decode");
+  workers_ = pool(kWorkers, kWorkerQueue, "workers");
+  imports_ = pool(std::max(2, cores.serving), 0, "imports");
+  watchers_ = pool(kWatchers, 0, "watchers");
+  evaluations_ = pool(config_.evaluations, 4 * config_.evaluations, "evaluations");
+  predictor_ = std::make_unique<Predictor>(
+      Predictor::Options{decoders_.get(), slots_.get(), config_.limits.decode, metrics_.predict});
+  return absl::OkStatus();
+}
+
+absl::Status ServerApp::MakeJobs(const std::string& trainer) {
+  JobRunner::Options options;
+  options.folder = data_dir_->Below("jobs");
+  options.trainer = trainer;
+  options.background = config_.idle_trainer;
+  options.grace = config_.grace;
+  options.dataset_path = [this](const std::string& name) { return datasets_->PathOf(name); };
+  options.on_published = [this](const std::string& model, uint64_t version) {
+    return models_->Publish(model, version);
+  };
+  runner_ = std::make_unique<JobRunner>(
+      std::move(options), JobRunner::Parts{job_store_.get(), &job_feed_, repository_.get(),
+                                           FileSystem::Real(), &metrics_});
+  return absl::OkStatus();
+}
+
+void ServerApp::MakeServices(const Cores& cores) {
+  DatasetsServiceOptions datasets;
+  datasets.registry = datasets_.get();
+  datasets.metrics = &metrics_;
+  datasets.workers = workers_.get();
+  datasets.imports = imports_.get();
+  datasets.data_root = config_.data_root;
+  datasets.limits = config_.limits;
+  datasets.check_unused = [this](const std::string& name) { return CheckUnused(name); };
+  services_.push_back(MakeDatasetsService(std::move(datasets)));
+
+  services_.push_back(MakeJobsService({job_store_.get(), &job_feed_, runner_.get(), &metrics_,
+                                       workers_.get(), watchers_.get(), config_.limits}));
+  services_.push_back(
+      MakeModelsService({repository_.get(), models_.get(), &metrics_, workers_.get()}));
+
+  ClassifierServiceOptions classifier;
+  classifier.datasets = datasets_.get();
+  classifier.store = job_store_.get();
+  classifier.feed = &job_feed_;
+  classifier.runner = runner_.get();
+  classifier.manager = models_.get();
+  classifier.predictor = predictor_.get();
+  classifier.metrics = &metrics_;
+  classifier.watchers = watchers_.get();
+  classifier.evaluations = evaluations_.get();
+  classifier.training_width = cores.training;
+  classifier.evaluation_width = config_.width;
+  classifier.limits = config_.limits;
+  services_.push_back(MakeClassifierService(classifier));
+}
+
+absl::Status ServerApp::Listen() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(config_.listen, grpc::InsecureServerCredentials(), &grpc_port_);
+  builder.SetMaxReceiveMessageSize(config_.limits.max_message_bytes);
+  builder.SetMaxSendMessageSize(config_.limits.max_message_bytes);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);  // finds clients that are gone
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  for (const auto& service : services_) builder.RegisterService(service.get());
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || grpc_port_ == 0) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on \"", config_.listen, "\""));
+  }
+  ASSIGN_OR_RETURN(metrics_port_, metrics_.Serve(config_.metrics));
+  absl::MutexLock lock(&health_mutex_);
+  ready_ = true;
+  server_->GetHealthCheckService()->SetServingStatus(false);
+  return absl::OkStatus();
+}
+
+void ServerApp::SetHealth(const std::string& service, bool serving) {
+  absl::MutexLock lock(&health_mutex_);
+  if (!ready_ || draining_) return;
+  server_->GetHealthCheckService()->SetServingStatus(service, serving);
+}
+
+absl::Status ServerApp::CheckUnused(const std::string& dataset) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> job, job_store_->UserOf(dataset));
+  if (!job.has_value()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "data set \"", dataset, "\" is used by unfinished job ", *job, ", expected none"));
+}
+
+void ServerApp::Drain() {
+  {
+    absl::MutexLock lock(&health_mutex_);
+    if (draining_) return;
+    draining_ = true;
+    if (ready_) server_->GetHealthCheckService()->Shutdown();
+  }
+  LogInfo("server drains");
+  job_feed_.Close();
+  if (runner_ != nullptr) runner_->BeginStop();
+  const auto deadline =
+      std::chrono::system_clock::now() + absl::ToChronoMilliseconds(config_.grace);
+  if (server_ != nullptr) server_->Shutdown(deadline);
+  if (runner_ != nullptr) runner_->Stop();
+  server_.reset();
+  LogInfo("server stopped");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<App>> App::Start(const Config& config) {
+  auto app = std::make_unique<ServerApp>(config);
+  RETURN_IF_ERROR(app->Start());
+  return app;
+}
+
+}  // namespace fovea

@@ -1,0 +1,185 @@
+#include "server/services/predict_reactor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/status.h"
+#include "google/protobuf/util/time_util.h"
+#include "server/rpc/errors.h"
+#include "server/serving/scoring.h"
+
+namespace fovea {
+namespace {
+
+std::string FieldOf(int image, absl::string_view field) {
+  return absl::StrCat("images[", image, "].", field);
+}
+
+absl::Status CheckRaw(const v1::RawImage& raw, int image, const DecodeLimits& limits) {
+  if (raw.channels() != 1 && raw.channels() != 3) {
+    return InvalidField(FieldOf(image, "raw.channels"),
+                        absl::StrCat("found ", raw.channels(), ", expected 1 (grey) or 3 (RGB)"));
+  }
+  const uint64_t pixels = uint64_t{raw.width()} * raw.height();
+  if (pixels == 0 || pixels > static_cast<uint64_t>(limits.max_pixels)) {
+    return InvalidField(FieldOf(image, "raw"),
+                        absl::StrCat("found ", raw.width(), "x", raw.height(),
+                                     " pixels, expected 1 to ", limits.max_pixels, " in all"));
+  }
+  if (raw.pixels().size() != pixels * raw.channels()) {
+    return InvalidField(
+        FieldOf(image, "raw.pixels"),
+        absl::StrCat("found ", raw.pixels().size(), " bytes, expected ", pixels * raw.channels(),
+                     " (", raw.height(), " x ", raw.width(), " x ", raw.channels(), ")"));
+  }
+  return absl::OkStatus();
+}
+
+PredictImage ToImage(const v1::Image& image) {
+  if (!image.has_raw()) return {image.encoded(), std::nullopt};
+  const v1::RawImage& raw = image.raw();
+  return {raw.pixels(), PixelShape{static_cast<int>(raw.width()), static_cast<int>(raw.height()),
+                                   static_cast<int>(raw.channels())}};
+}
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  return google::protobuf::util::TimeUtil::NanosecondsToDuration(
+      absl::ToInt64Nanoseconds(duration));
+}
+
+// Errors that are about the picture's bytes, not about the server.
+bool IsAboutImage(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsOutOfRange(status) ||
+         absl::IsUnimplemented(status);
+}
+
+}  // namespace
+
+absl::Status CheckPredictRequest(const v1::PredictRequest& request, const Limits& limits) {
+  if (request.model().empty()) return InvalidField("model", "found none, expected a model's name");
+  if (request.images().empty() || request.images_size() > limits.max_images) {
+    return InvalidField("images", absl::StrCat("found ", request.images_size(), ", expected 1 to ",
+                                               limits.max_images));
+  }
+  if (request.has_top_k() && request.top_k() == 0) {
+    return InvalidField("top_k", "found 0, expected at least 1");
+  }
+  if (request.has_threshold() && !(request.threshold() >= 0 && request.threshold() <= 1)) {
+    return InvalidField(
+        "threshold", absl::StrCat("found ", request.threshold(), ", expected a number in [0, 1]"));
+  }
+  for (int i = 0; i < request.images_size(); ++i) {
+    const v1::Image& image = request.images(i);
+    if (image.has_raw()) {
+      RETURN_IF_ERROR(CheckRaw(image.raw(), i, limits.decode));
+    } else if (image.encoded().empty()) {
+      return InvalidField(FieldOf(i, "encoded"), "found no bytes, expected an encoded picture");
+    }
+  }
+  return absl::OkStatus();
+}
+
+PredictReactor::PredictReactor(const Method& method, grpc::CallbackServerContext* context,
+                               const Shared& shared, const v1::PredictRequest* request,
+                               v1::PredictResponse* response)
+    : call_(method, context), shared_(shared), request_(*request), response_(response) {
+  if (const absl::Status status = CheckPredictRequest(request_, shared_.limits); !status.ok()) {
+    Finish(call_.End(status));
+    return;
+  }
+  std::optional<uint64_t> version;
+  if (request_.has_version()) version = request_.version();
+  shared_.manager->Acquire(request_.model(), version, [this](absl::StatusOr<ModelHandle> model) {
+    if (model.ok()) return Begin(*std::move(model));
+    absl::Status status = model.status();
+    if (absl::IsNotFound(status)) status = WithReason(status, "MODEL_NOT_FOUND");
+    if (absl::IsUnavailable(status)) status = WithRetryDelay(status, absl::Seconds(10));
+    if (absl::IsResourceExhausted(status)) status = WithRetryDelay(status, absl::Seconds(1));
+    Finish(call_.End(status));
+  });
+}
+
+void PredictReactor::Begin(ModelHandle model) {
+  if (request_.has_threshold() && !model->multi_label()) {
+    Finish(
+        call_.End(InvalidField("threshold", "found one for a single-label model, expected none")));
+    return;
+  }
+  if (model->multi_label()) {
+    const auto& own = model->manifest().thresholds();
+    thresholds_.assign(own.begin(), own.end());
+    thresholds_.resize(model->labels(), 0.5f);
+    if (request_.has_threshold())
+      std::fill(thresholds_.begin(), thresholds_.end(), request_.threshold());
+  }
+  model_ = model;
+  PredictRequest request;
+  request.model = std::move(model);
+  request.images.reserve(request_.images_size());
+  for (const v1::Image& image : request_.images()) request.images.push_back(ToImage(image));
+  request.deadline = call_.deadline();
+  request.cancel = cancel_;
+  shared_.predictor->Predict(std::move(request),
+                             [this](PredictResult result) { End(std::move(result)); });
+}
+
+void PredictReactor::End(PredictResult result) {
+  if (!result.status.ok()) {
+    Finish(call_.End(Error(result)));
+    return;
+  }
+  Fill(result);
+  const absl::Duration total = absl::Now() - call_.arrival();
+  v1::PredictTimings* timings = response_->mutable_timings();
+  *timings->mutable_decode() = ToProto(result.decode);
+  *timings->mutable_queue() = ToProto(result.queue);
+  *timings->mutable_compute() = ToProto(result.compute);
+  *timings->mutable_total() = ToProto(total);
+  const PredictMetrics& metrics = shared_.metrics;
+  metrics.decode.Observe(absl::ToDoubleSeconds(result.decode));
+  metrics.queue.Observe(absl::ToDoubleSeconds(result.queue));
+  metrics.compute.Observe(absl::ToDoubleSeconds(result.compute));
+  metrics.total.Observe(absl::ToDoubleSeconds(total));
+  Finish(call_.End(absl::OkStatus()));
+}
+
+absl::Status PredictReactor::Error(const PredictResult& result) const {
+  const absl::Status& status = result.status;
+  if (absl::IsResourceExhausted(status)) {
+    return WithRetryDelay(WithReason(status, "QUEUE_FULL"), absl::Milliseconds(100));
+  }
+  if (result.failed_image < 0 || !IsAboutImage(status)) return status;
+  const bool raw = request_.images(result.failed_image).has_raw();
+  return WithReason(
+      InvalidField(FieldOf(result.failed_image, raw ? "raw" : "encoded"), status.message()),
+      "BAD_IMAGE");
+}
+
+void PredictReactor::Fill(const PredictResult& result) {
+  const size_t labels = static_cast<size_t>(model_->labels());
+  const int top_k = request_.has_top_k()
+                        ? static_cast<int>(std::min<size_t>(request_.top_k(), labels))
+                        : static_cast<int>(labels);
+  response_->set_model(model_->name());
+  response_->set_version(model_->version());
+  response_->mutable_predictions()->Reserve(request_.images_size());
+  for (int i = 0; i < request_.images_size(); ++i) {
+    v1::Prediction* prediction = response_->add_predictions();
+    const absl::Span<const float> row(result.probabilities.data() + i * labels, labels);
+    for (const Scored& scored : TopLabels(row, top_k, thresholds_)) {
+      v1::ScoredLabel* label = prediction->add_labels();
+      label->set_label(model_->manifest().labels(scored.index));
+      label->set_index(scored.index);
+      label->set_probability(scored.probability);
+      label->set_applies(scored.applies);
+    }
+  }
+}
+
+}  // namespace fovea
