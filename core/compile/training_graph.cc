@@ -7,6 +7,12 @@
 namespace fovea {
 namespace {
 
+// The i64 [1] input of this name, made at the first call.
+ValueId ScalarInput(Graph& graph, const std::string& name) {
+  const ValueId found = graph.Find(name);
+  return found != kNoValue ? found : graph.AddInput(name, {DType::kI64, {1}});
+}
+
 // Copies a net into a new graph, turning its nodes into their training form.
 class TrainingForm {
  public:
@@ -33,6 +39,10 @@ class TrainingForm {
     }
     Attrs attrs = node.attrs;
     if (Pool* pool = std::get_if<Pool>(&attrs)) pool->training = pool->kind == PoolKind::kMax;
+    if (Dropout* dropout = std::get_if<Dropout>(&attrs)) {
+      dropout->salt = dropouts_++;
+      inputs = {inputs[0], ScalarInput(graph_, "seed"), ScalarInput(graph_, "step")};
+    }
     ASSIGN_OR_RETURN(const std::vector<ValueId> outputs,
                      graph_.Add(node.name, attrs, inputs, node.constants));
     for (size_t i = 0; i < node.outputs.size(); ++i) map_[node.outputs[i]] = outputs[i];
@@ -55,6 +65,7 @@ class TrainingForm {
   const Graph& net_;
   Graph graph_;
   std::vector<ValueId> map_;
+  uint32_t dropouts_ = 0;
 };
 
 // Appends the loss; returns the values (loss, probabilities).
@@ -95,9 +106,7 @@ absl::Status AddUpdate(Graph& graph, const TrainingGraphOptions& options) {
   }
   Adam update = std::get<Adam>(options.update);
   update.decayed = graph.decayed_count();
-  ValueId step = graph.Find("step");
-  if (step == kNoValue) step = graph.AddInput("step", {DType::kI64, {1}});
-  inputs.push_back(step);
+  inputs.push_back(ScalarInput(graph, "step"));
   return graph.AddWriting("update", update, inputs, outputs);
 }
 

@@ -101,5 +101,37 @@ INSTANTIATE_TEST_SUITE_P(Nets, NetGradient,
                                            NetCase{"resnet8", 8, LossKind::kSoftmaxCrossEntropy}),
                          [](const auto& info) { return info.param.net; });
 
+TEST(TrainingGraph, DropsDifferentUnitsAtEveryStep) {
+  NetOptions options = SmallNet("mlp", 6);
+  options.hidden = {64};
+  options.dropout = 0.5f;
+  absl::StatusOr<Net> net = BuildNet(options, 2);
+  ASSERT_TRUE(net.ok()) << net.status();
+  absl::StatusOr<Graph> graph = TrainingGraph(net->graph, net->logits, {});
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  auto weights = *Weights::Create(ReferenceBackend(), *graph, {.slots = 1, .gradients = true});
+  ASSERT_STATUS_OK(Initialize(*net, 3, *weights));
+  auto program = Compile(*graph, ReferenceBackend(), {.training = true});
+  ASSERT_TRUE(program.ok()) << program.status();
+  auto executor = *Executor::Create(*program, weights);
+  const auto loss = [&](double seed, double step) {
+    const Type pixels = executor->input(executor->program().FindInput("pixels")).type;
+    EXPECT_TRUE(executor->SetInput("pixels", RandomPixels(pixels, 11)).ok());
+    Tensor targets({DType::kF32, {2, 3}}), ones({DType::kF32, {2}});
+    targets.as<float>()[0] = targets.as<float>()[4] = 1;
+    ones.as<float>()[0] = ones.as<float>()[1] = 1;
+    EXPECT_TRUE(executor->SetInput("targets", targets).ok());
+    EXPECT_TRUE(executor->SetInput("example_weights", ones).ok());
+    EXPECT_TRUE(executor->SetScalar("learning_rate", 0).ok());
+    EXPECT_TRUE(executor->SetScalar("seed", seed).ok());
+    EXPECT_TRUE(executor->SetScalar("step", step).ok());
+    EXPECT_TRUE(executor->Run().ok());
+    return executor->output(0).as<float>()[0];
+  };
+  EXPECT_EQ(loss(1, 0), loss(1, 0));
+  EXPECT_NE(loss(1, 0), loss(1, 1));
+  EXPECT_NE(loss(1, 0), loss(2, 0));
+}
+
 }  // namespace
 }  // namespace fovea
