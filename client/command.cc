@@ -5,7 +5,7 @@
 #include "CLI/CLI.hpp"
 #include "client/commands.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 constexpr char kDefaultServer[] = "127.0.0.1:8001";
@@ -61,4 +61,4 @@ int RunFovea(const std::vector<std::string>& arguments, Io* io) {
   return code.ok() ? *code : ReportError(code.status(), &session);
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "client/session.h"
 
-namespace fovea {
+namespace fovea::cli {
 
 // What the command line asked for. Returns the exit code, or the error that ended it.
 using Action = std::function<absl::StatusOr<int>(Session&)>;
@@ -20,4 +20,4 @@ void AddEvaluate(CLI::App* app, Action* action);
 void AddPredict(CLI::App* app, Action* action);
 void AddModels(CLI::App* app, Action* action);
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -11,7 +11,7 @@
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 using google::protobuf::Descriptor;
@@ -122,4 +122,4 @@ absl::Status ApplyOverride(absl::string_view assignment, Message* message) {
   return absl::InvalidArgumentError(absl::StrCat("\"", assignment, "\": ", status.message()));
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -7,7 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
 
-namespace fovea {
+namespace fovea::cli {
 
 // Reads a message in protobuf's text format; InvalidArgument with line and column.
 absl::Status ParseTextConfig(absl::string_view text, google::protobuf::Message* message);
@@ -18,4 +18,4 @@ absl::Status ParseTextConfig(absl::string_view text, google::protobuf::Message* 
 // and what was expected.
 absl::Status ApplyOverride(absl::string_view assignment, google::protobuf::Message* message);
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -8,7 +8,7 @@
 #include "absl/strings/strip.h"
 #include "core/base/status.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 // Reads one field after another from the front of the text.
@@ -90,4 +90,4 @@ absl::StatusOr<std::vector<CsvRecord>> ParseCsv(absl::string_view text) {
   return records;
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

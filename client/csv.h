@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace fovea {
+namespace fovea::cli {
 
 struct CsvRecord {
   int line = 0;  // where it starts, from 1
@@ -18,4 +18,4 @@ struct CsvRecord {
 // InvalidArgument, naming the line, for an unclosed or misplaced quote.
 absl::StatusOr<std::vector<CsvRecord>> ParseCsv(absl::string_view text);
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -11,7 +11,7 @@
 #include "core/base/file_system.h"
 #include "core/base/status.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 struct CreateOptions {
@@ -209,4 +209,4 @@ void AddDatasets(CLI::App* app, Action* action) {
   remove->callback([=] { *action = [=](Session& session) { return Delete(*name, session); }; });
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -10,7 +10,7 @@
 #include "client/job_view.h"
 #include "client/table.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 constexpr int kMostErrors = 20;
@@ -249,4 +249,4 @@ std::string DescribePrediction(const std::string& file, const v1::Prediction& pr
   return absl::StrCat(file, ": ", absl::StrJoin(labels, ", "), "\n");
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

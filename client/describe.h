@@ -12,7 +12,7 @@
 #include "fovea/v1/models.pb.h"
 #include "fovea/v1/report.pb.h"
 
-namespace fovea {
+namespace fovea::cli {
 
 absl::Time FromProto(const google::protobuf::Timestamp& time);
 absl::Duration FromProto(const google::protobuf::Duration& duration);
@@ -52,4 +52,4 @@ std::string DescribeModels(const std::vector<v1::Model>& models);
 std::string DescribePrediction(const std::string& file, const v1::Prediction& prediction,
                                bool mark);
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -7,7 +7,7 @@
 #include "client/describe.h"
 #include "client/table.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 constexpr int kLargestMatrix = 20;  // labels
@@ -127,4 +127,4 @@ std::string DescribeReport(const v1::Report& report) {
   return text;
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -7,7 +7,7 @@
 #include "client/image_source.h"
 #include "core/base/status.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 struct EvaluateOptions {
@@ -46,4 +46,4 @@ void AddEvaluate(CLI::App* app, Action* action) {
       [=] { *action = [=](Session& session) { return Evaluate(*options, session); }; });
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

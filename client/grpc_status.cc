@@ -32,8 +32,8 @@ absl::Status FromGrpcStatus(const grpc::Status& status) {
   return result;
 }
 
-std::vector<FieldViolation> FieldViolations(const absl::Status& status) {
-  std::vector<FieldViolation> violations;
+std::vector<WrongField> WrongFields(const absl::Status& status) {
+  std::vector<WrongField> violations;
   const auto detail = GetDetail<google::rpc::BadRequest>(status);
   if (!detail.has_value()) return violations;
   for (const google::rpc::BadRequest::FieldViolation& violation : detail->field_violations()) {

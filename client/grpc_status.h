@@ -19,13 +19,13 @@ namespace fovea {
 absl::Status FromGrpcStatus(const grpc::Status& status);
 
 // One entry of google.rpc.BadRequest.
-struct FieldViolation {
+struct WrongField {
   std::string field;  // path, e.g. "config.optimizer.adam.beta1"
   std::string description;
 };
 
 // Empty when the status carries no BadRequest.
-std::vector<FieldViolation> FieldViolations(const absl::Status& status);
+std::vector<WrongField> WrongFields(const absl::Status& status);
 
 // The reason of google.rpc.ErrorInfo, e.g. "QUEUE_FULL"; empty without one.
 std::string ErrorReason(const absl::Status& status);

@@ -12,7 +12,7 @@
 #include "core/base/file_system.h"
 #include "core/base/status.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 // The visible names in a folder that are folders (or that are not), sorted.
@@ -112,4 +112,4 @@ absl::StatusOr<v1::ImportItem> ReadItem(const ImageFile& file) {
   return item;
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

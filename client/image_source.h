@@ -14,7 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "fovea/v1/datasets.pb.h"
 
-namespace fovea {
+namespace fovea::cli {
 
 struct ImageFile {
   std::string path;                                // to open it
@@ -36,4 +36,4 @@ absl::StatusOr<v1::ImportItem> ReadItem(const ImageFile& file);
 // "train", "validation", "test" or "" (SPLIT_UNSPECIFIED); InvalidArgument for others.
 absl::StatusOr<v1::Split> ParseSplit(absl::string_view name);
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -11,7 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 
-namespace fovea {
+namespace fovea::cli {
 
 class Interrupt {
  public:
@@ -37,4 +37,4 @@ class Interrupt {
   std::function<void()> action_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace fovea
+}  // namespace fovea::cli

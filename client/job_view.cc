@@ -5,7 +5,7 @@
 #include "client/describe.h"
 #include "client/json.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 // Between plain progress lines within an epoch; epochs themselves always have theirs.
@@ -130,4 +130,4 @@ int ExitCodeOf(const v1::Job& job) {
   return job.state() == v1::JOB_STATE_SUCCEEDED ? kExitOk : kExitJobFailed;
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

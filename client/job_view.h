@@ -12,7 +12,7 @@
 #include "client/session.h"
 #include "fovea/v1/jobs.pb.h"
 
-namespace fovea {
+namespace fovea::cli {
 
 class JobView {
  public:
@@ -52,4 +52,4 @@ std::string DescribeEnd(const v1::Job& job);
 // The exit code for a job that has finished.
 int ExitCodeOf(const v1::Job& job);
 
-}  // namespace fovea
+}  // namespace fovea::cli

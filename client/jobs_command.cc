@@ -7,7 +7,7 @@
 #include "client/job_view.h"
 #include "core/base/status.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 struct JobOptions {
@@ -82,4 +82,4 @@ void AddJobs(CLI::App* app, Action* action) {
   AddVerb(jobs, "resume", "Queue a failed or cancelled job again", Resume, options, action);
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

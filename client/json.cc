@@ -6,7 +6,7 @@
 #include "google/protobuf/struct.pb.h"
 #include "google/protobuf/util/json_util.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 std::string ToJson(const google::protobuf::Message& message) {
@@ -37,4 +37,4 @@ std::string ToJsonLine(absl::string_view key, absl::string_view value,
   return absl::StrCat("{", Quoted(key), ":", Quoted(value), rest == "}" ? "" : ",", rest, "\n");
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -6,7 +6,7 @@
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message.h"
 
-namespace fovea {
+namespace fovea::cli {
 
 // The message in protobuf's JSON mapping with the field names of the protos; zeros are written, so
 // that "hamming_loss": 0 is there to be read. Ends with a line break.
@@ -16,4 +16,4 @@ std::string ToJsonLine(const google::protobuf::Message& message);
 std::string ToJsonLine(absl::string_view key, absl::string_view value,
                        const google::protobuf::Message& message);
 
-}  // namespace fovea
+}  // namespace fovea::cli

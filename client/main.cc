@@ -13,7 +13,7 @@
 #include "client/interrupt.h"
 #include "client/session.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 int TerminalColumns() {
@@ -56,9 +56,9 @@ int Main(const std::vector<std::string>& arguments) {
 }
 
 }  // namespace
-}  // namespace fovea
+}  // namespace fovea::cli
 
 int main(int argc, char** argv) {
   std::cout.sync_with_stdio(false);
-  return fovea::Main(std::vector<std::string>(argv + 1, argv + argc));
+  return fovea::cli::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

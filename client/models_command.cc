@@ -6,7 +6,7 @@
 #include "client/describe.h"
 #include "core/base/status.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 struct ModelOptions {
@@ -60,4 +60,4 @@ void AddModels(CLI::App* app, Action* action) {
   remove->callback([=] { *action = [=](Session& session) { return Delete(*options, session); }; });
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

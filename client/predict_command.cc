@@ -16,7 +16,7 @@
 #include "core/base/file_system.h"
 #include "core/base/status.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 // Well below gRPC's 4 MiB for a message; a larger image travels alone.
@@ -163,4 +163,4 @@ void AddPredict(CLI::App* app, Action* action) {
       [=] { *action = [=](Session& session) { return Predict(*options, session); }; });
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 constexpr int kLongestBar = 30;
@@ -109,4 +109,4 @@ void StatusLine::Clear() {
   drawn_.clear();
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -11,7 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
-namespace fovea {
+namespace fovea::cli {
 
 // Where a training job stands, gathered from its events.
 struct TrainingProgress {
@@ -61,4 +61,4 @@ class StatusLine {
   std::string drawn_;
 };
 
-}  // namespace fovea
+}  // namespace fovea::cli

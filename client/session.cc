@@ -10,7 +10,7 @@
 #include "client/grpc_status.h"
 #include "client/json.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 constexpr char kUsagePayload[] = "fovea/usage";
@@ -43,7 +43,7 @@ int ExitCodeOf(const absl::Status& status) {
 std::string DescribeError(const absl::Status& status) {
   std::string text(status.message());
   if (text.empty()) text = absl::StatusCodeToString(status.code());
-  for (const FieldViolation& violation : FieldViolations(status)) {
+  for (const WrongField& violation : WrongFields(status)) {
     if (absl::StrContains(text, violation.description)) continue;
     absl::StrAppend(&text, "\n  ", violation.field, ": ", violation.description);
   }
@@ -74,4 +74,4 @@ std::string NewRequestId() {
   return absl::StrFormat("%08x%08x%08x%08x", device(), device(), device(), device());
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -12,7 +12,7 @@
 #include "client/interrupt.h"
 #include "google/protobuf/message.h"
 
-namespace fovea {
+namespace fovea::cli {
 
 // The surroundings of a command, so that a test can be them.
 struct Io {
@@ -69,4 +69,4 @@ class Session {
 // 128 random bits in hexadecimal: makes Train and Import safe to retry.
 std::string NewRequestId();
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 // Code points of UTF-8 text: bytes that do not continue one.
@@ -42,4 +42,4 @@ std::string Table::ToString() const {
   return text;
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace fovea {
+namespace fovea::cli {
 
 // The first column is left-aligned, the others right-aligned, two blanks between them. Rows may be
 // shorter than the heading. Widths count code points, not bytes.
@@ -25,4 +25,4 @@ class Table {
   std::vector<std::vector<std::string>> rows_;  // the first one is the heading
 };
 
-}  // namespace fovea
+}  // namespace fovea::cli

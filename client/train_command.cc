@@ -8,7 +8,7 @@
 #include "core/base/file_system.h"
 #include "core/base/status.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 struct TrainOptions {
@@ -109,4 +109,4 @@ void AddTrain(CLI::App* app, Action* action) {
   train->callback([=] { *action = [=](Session& session) { return Train(*options, session); }; });
 }
 
-}  // namespace fovea
+}  // namespace fovea::cli

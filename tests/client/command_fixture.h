@@ -10,7 +10,7 @@
 #include "gtest/gtest.h"
 #include "tests/client/fake_server.h"
 
-namespace fovea::testing {
+namespace fovea::cli::testing {
 
 class CommandTest : public ::testing::Test {
  protected:
@@ -37,4 +37,4 @@ class CommandTest : public ::testing::Test {
   std::ostringstream err_;
 };
 
-}  // namespace fovea::testing
+}  // namespace fovea::cli::testing

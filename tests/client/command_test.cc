@@ -5,7 +5,7 @@
 #include "gtest/gtest.h"
 #include "tests/client/command_fixture.h"
 
-namespace fovea::testing {
+namespace fovea::cli::testing {
 namespace {
 
 using ::testing::HasSubstr;
@@ -129,4 +129,4 @@ TEST_F(CommandTest, EvaluateAsksForTheTestSplit) {
 }
 
 }  // namespace
-}  // namespace fovea::testing
+}  // namespace fovea::cli::testing

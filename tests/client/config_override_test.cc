@@ -4,7 +4,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 using ::testing::ElementsAre;
@@ -76,4 +76,4 @@ TEST(ParseTextConfig, NamesTheLine) {
 }
 
 }  // namespace
-}  // namespace fovea
+}  // namespace fovea::cli

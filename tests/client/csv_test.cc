@@ -3,7 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 using ::testing::ElementsAre;
@@ -44,4 +44,4 @@ TEST(ParseCsv, NamesTheLineOfABadQuote) {
 }
 
 }  // namespace
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -5,7 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 using ::testing::HasSubstr;
@@ -117,4 +117,4 @@ TEST(ToJsonLine, KeepsProtoNamesAndZeros) {
 }
 
 }  // namespace
-}  // namespace fovea
+}  // namespace fovea::cli

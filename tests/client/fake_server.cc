@@ -5,7 +5,7 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server_builder.h"
 
-namespace fovea::testing {
+namespace fovea::cli::testing {
 
 class FakeServer::DatasetsService final : public v1::Datasets::Service {
  public:
@@ -177,4 +177,4 @@ v1::JobEvent EpochEvent(uint64_t number, uint32_t epoch, double accuracy) {
   return event;
 }
 
-}  // namespace fovea::testing
+}  // namespace fovea::cli::testing

@@ -16,7 +16,7 @@
 #include "fovea/v1/models.grpc.pb.h"
 #include "grpcpp/server.h"
 
-namespace fovea::testing {
+namespace fovea::cli::testing {
 
 class FakeServer final : public v1::Classifier::Service, public v1::Jobs::Service {
  public:
@@ -73,4 +73,4 @@ v1::JobEvent StateEvent(uint64_t number, v1::JobState state);
 v1::JobEvent ProgressEvent(uint64_t number, uint64_t step);
 v1::JobEvent EpochEvent(uint64_t number, uint32_t epoch, double accuracy);
 
-}  // namespace fovea::testing
+}  // namespace fovea::cli::testing

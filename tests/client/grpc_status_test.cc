@@ -6,7 +6,7 @@
 #include "google/rpc/status.pb.h"
 #include "gtest/gtest.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 grpc::Status WithDetail(grpc::StatusCode code, const std::string& message,
@@ -41,7 +41,7 @@ TEST(FromGrpcStatus, ReadsRetryDelayAndReason) {
 TEST(FromGrpcStatus, IgnoresDetailsThatMakeNoSense) {
   const absl::Status status = FromGrpcStatus(grpc::Status(grpc::NOT_FOUND, "no", "\xff\xff\xff"));
   EXPECT_EQ(status, absl::NotFoundError("no"));
-  EXPECT_TRUE(FieldViolations(status).empty());
+  EXPECT_TRUE(WrongFields(status).empty());
   EXPECT_FALSE(RetryDelay(status).has_value());
   EXPECT_TRUE(FromGrpcStatus(grpc::Status::OK).ok());
 }
@@ -56,4 +56,4 @@ TEST(ExitCodeOf, SaysWhoCanAct) {
 }
 
 }  // namespace
-}  // namespace fovea
+}  // namespace fovea::cli

@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 using ::testing::ElementsAre;
@@ -83,4 +83,4 @@ TEST_F(ImageSourceTest, ErrorsNameTheLineOrTheFile) {
 }
 
 }  // namespace
-}  // namespace fovea
+}  // namespace fovea::cli

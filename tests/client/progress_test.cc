@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace fovea {
+namespace fovea::cli {
 namespace {
 
 using ::testing::HasSubstr;
@@ -96,4 +96,4 @@ TEST(StatusLine, OverwritesInPlaceAndLeavesNothing) {
 }
 
 }  // namespace
-}  // namespace fovea
+}  // namespace fovea::cli

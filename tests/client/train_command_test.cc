@@ -4,7 +4,7 @@
 #include "gtest/gtest.h"
 #include "tests/client/command_fixture.h"
 
-namespace fovea::testing {
+namespace fovea::cli::testing {
 namespace {
 
 using ::testing::ElementsAre;
@@ -111,4 +111,4 @@ TEST_F(TrainTest, WatchTellsHowTheJobEnded) {
 }
 
 }  // namespace
-}  // namespace fovea::testing
+}  // namespace fovea::cli::testing
