@@ -36,7 +36,8 @@ class Server:
         self._log = open(os.path.join(self._folder.name, "log"), "w+", encoding="utf-8")
         self._process = subprocess.Popen(
             [os.environ["FOVEA_SERVER_BINARY"], "--data-dir", self.data_dir,
-             "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--port-file", ports],
+             "--trainer", os.environ["FOVEA_TRAINER_BINARY"], "--port-file", ports,
+             "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"],
             stdout=self._log, stderr=subprocess.STDOUT)
         try:
             self.address = f"127.0.0.1:{self._wait_for_port(ports)}"
@@ -50,7 +51,7 @@ class Server:
         while time.monotonic() < deadline:
             if os.path.exists(path):
                 with open(path, encoding="utf-8") as file:
-                    found = re.search(r"grpc\D*?(?:[\d.]+:)?(\d+)\s", file.read())
+                    found = re.search(r"^grpc=(\d+)$", file.read(), re.MULTILINE)
                 if found:
                     return found.group(1)
             if self._process.poll() is not None:
