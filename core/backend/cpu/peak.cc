@@ -81,10 +81,10 @@ double MeasurePeakFlops(int width, double seconds) {
   float kept = 0;
 #pragma omp parallel num_threads(width) reduction(+ : batches, kept)
   {
-    while (elapsed() < seconds) {
+    do {
       kept += unit.loop(kRounds);
       ++batches;
-    }
+    } while (elapsed() < seconds);
   }
   const double flops = 2.0 * kChains * unit.lanes * kRounds * static_cast<double>(batches);
   return std::isnan(kept) ? 0 : flops / elapsed();
