@@ -6,7 +6,7 @@ namespace fovea::internal {
 [[noreturn]] void CheckFailed(const char* file, int line, const char* condition);
 }  // namespace fovea::internal
 
-#define CHECK(condition)                                                         \
-  do {                                                                           \
+#define CHECK(condition)                                                              \
+  do {                                                                                \
     if (!(condition)) ::fovea::internal::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)
