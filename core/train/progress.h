@@ -1,8 +1,8 @@
 // ProgressMeter: turns steps into the Progress that a job shows, at most one per interval.
 //
 // A window runs from one Progress to the next; loss and rates are means over it. Time spent
-// evaluating or saving is outside every window, so that images per second are those of training,
-// but it counts for the ETA. Not thread-safe.
+// evaluating or saving (Pause to Continue) is in no window, so that images per second are those of
+// training, but it counts for the ETA. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -35,15 +35,16 @@ class ProgressMeter {
   bool IsDue() const;
   // What the window holds; the next window begins. Empty windows have loss 0.
   v1::Progress Take();
-  bool empty() const { return window_steps_ == 0; }
 
-  // Begins the window anew, after something that is not training.
-  void Restart() { window_start_ = options_.clock->Elapsed(); }
+  // What lies between is not training.
+  void Pause() { paused_at_ = options_.clock->Elapsed(); }
+  void Continue() { window_start_ += options_.clock->Elapsed() - paused_at_; }
 
  private:
   const Options options_;
   const absl::Duration start_;
   absl::Duration window_start_;
+  absl::Duration paused_at_;
   int64_t steps_ = 0;  // of this attempt
   int64_t window_steps_ = 0;
   double window_loss_ = 0;

@@ -82,11 +82,12 @@ absl::Status Trainer::RunStep() {
   }
   position_.epoch_loss_sum += outcome.loss;
   meter_->Add(outcome.loss, learning_rate_);
-  return meter_->IsDue() ? EmitProgress() : absl::OkStatus();
+  const bool last = position_.step == schedule_->total_steps();
+  return meter_->IsDue() || last ? EmitProgress() : absl::OkStatus();
 }
 
 absl::Status Trainer::FinishEpoch() {
-  if (!meter_->empty()) RETURN_IF_ERROR(EmitProgress());
+  meter_->Pause();
   v1::JobEvent event;
   v1::EpochReport& report = *event.mutable_epoch();
   report.set_epoch(static_cast<uint32_t>(position_.epoch + 1));
@@ -111,7 +112,7 @@ absl::Status Trainer::FinishEpoch() {
     if (best) best_ = BestEpoch{position_.step, position_.epoch, *validation};
   }
   RETURN_IF_ERROR(SaveCheckpoint(validation, best));
-  meter_->Restart();
+  meter_->Continue();
   return absl::OkStatus();
 }
 

@@ -135,14 +135,10 @@ TEST_F(Resume, StandsAnInterruptionAtAnyEvent) {
 TEST_F(Resume, RepeatsAnInterruptedEvaluation) {
   TrainingRun run(kConfig);
   CancelToken cancel;
-  run.on_event = [&](const v1::JobEvent& event) {
-    // The progress that comes before the evaluation of the first epoch.
-    if (event.has_progress() && event.step() == 3) cancel.Cancel();
-    return absl::OkStatus();
-  };
+  run.on_validation = [&] { cancel.Cancel(); };
   ASSERT_EQ(run.Attempt(false, &cancel).status().code(), absl::StatusCode::kCancelled);
   EXPECT_THAT(run.sink.Epochs(), IsEmpty());
-  run.on_event = nullptr;
+  run.on_validation = nullptr;
   ASSERT_TRUE(run.Attempt(true).ok());
   EXPECT_EQ(run.sink.started.step(), 3);
   EXPECT_EQ(Epochs(run), Epochs(Uninterrupted()));

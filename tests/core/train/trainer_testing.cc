@@ -36,6 +36,25 @@ Example Bar(int64_t i, v1::Task task, Random& random) {
   return example;
 }
 
+// A data set that tells when it is read.
+class WatchedDataset : public Dataset {
+ public:
+  WatchedDataset(const Dataset& dataset, const std::function<void()>& on_read)
+      : dataset_(dataset), on_read_(on_read) {}
+  int64_t size() const override { return dataset_.size(); }
+  PixelShape shape() const override { return dataset_.shape(); }
+  int labels() const override { return dataset_.labels(); }
+  std::string Id(int64_t i) const override { return dataset_.Id(i); }
+  absl::Status Read(int64_t i, uint8_t* pixels, float* target) const override {
+    if (on_read_) on_read_();
+    return dataset_.Read(i, pixels, target);
+  }
+
+ private:
+  const Dataset& dataset_;
+  const std::function<void()>& on_read_;
+};
+
 std::optional<InMemoryDataset> BarsOrNone(int64_t examples, v1::Task task, uint64_t seed) {
   if (examples == 0) return std::nullopt;
   return Bars(examples, task, seed);
@@ -119,7 +138,9 @@ absl::StatusOr<v1::TrainerResult> TrainingRun::Attempt(bool resume, const Cancel
   Trainer::Options options;
   options.job = job;
   options.train = &train_;
-  options.validation = validation_.has_value() ? &*validation_ : nullptr;
+  std::optional<WatchedDataset> validation;
+  if (validation_.has_value()) validation.emplace(*validation_, on_validation);
+  options.validation = validation.has_value() ? &*validation : nullptr;
   options.test = test_.has_value() ? &*test_ : nullptr;
   options.labels = BarLabels();
   options.backend = *FindBackend(BackendName(job.config().backend()));

@@ -71,6 +71,7 @@ class TrainingRun {
   FileSystem* files = FileSystem::Real();
   std::function<absl::Status(const StepRecord&)> on_step;
   std::function<absl::Status(const v1::JobEvent&)> on_event;
+  std::function<void()> on_validation;  // at each read of the validation split
   std::vector<double> losses;
 
  private:
