@@ -72,7 +72,7 @@ AugmentChoice ChooseAugment(const AugmentOptions& options, uint64_t seed, int64_
   // All draws are made whatever the options, so that switching one off leaves the others alone.
   Random random(
       HashKey(seed, kAugmentStream, static_cast<uint64_t>(step), static_cast<uint64_t>(example)));
-  const uint64_t shifts = static_cast<uint64_t>(2 * options.pad_pixels + 1);
+  const uint64_t shifts = 2 * static_cast<uint64_t>(options.pad_pixels) + 1;
   AugmentChoice choice;
   choice.shift_x = static_cast<int>(random.Below(shifts)) - options.pad_pixels;
   choice.shift_y = static_cast<int>(random.Below(shifts)) - options.pad_pixels;

@@ -53,13 +53,13 @@ absl::Status Validate(const BatchLoader::Options& options) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<BatchLoader>> BatchLoader::Create(Options options) {
+absl::StatusOr<std::unique_ptr<BatchLoader>> BatchLoader::Create(const Options& options) {
   CHECK(options.dataset != nullptr);
   RETURN_IF_ERROR(Validate(options));
-  return std::unique_ptr<BatchLoader>(new BatchLoader(std::move(options)));
+  return std::unique_ptr<BatchLoader>(new BatchLoader(options));
 }
 
-BatchLoader::BatchLoader(Options options) : options_(std::move(options)) {
+BatchLoader::BatchLoader(const Options& options) : options_(options) {
   const Dataset& dataset = *options_.dataset;
   const int64_t n = options_.batch_size;
   int64_t last = std::numeric_limits<int64_t>::max();

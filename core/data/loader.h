@@ -57,7 +57,7 @@ class BatchLoader {
 
   // FailedPrecondition when a shuffled data set does not fill one batch; InvalidArgument for
   // batch_size, depth or threads below 1 and for augmentation of a sequential order.
-  static absl::StatusOr<std::unique_ptr<BatchLoader>> Create(Options options);
+  static absl::StatusOr<std::unique_ptr<BatchLoader>> Create(const Options& options);
   ~BatchLoader();
   BatchLoader(const BatchLoader&) = delete;
   BatchLoader& operator=(const BatchLoader&) = delete;
@@ -74,7 +74,7 @@ class BatchLoader {
  private:
   struct Slot;
 
-  explicit BatchLoader(Options options);
+  explicit BatchLoader(const Options& options);
   void Run();
   absl::Status Fill(int64_t step, absl::Span<const int64_t> examples, Slot* slot,
                     std::vector<uint8_t>* scratch) const;
