@@ -37,7 +37,8 @@ absl::StatusOr<v1::TrainerResult> Trainer::Run() {
     if (absl::IsCancelled(status)) return Suspend();
     RETURN_IF_ERROR(status);
   }
-  if (!staged) return Finish();
+  if (!staged) RETURN_IF_ERROR(Finish());
+  RETURN_IF_ERROR(checkpoints_.RemoveAll());
   v1::TrainerResult result;
   result.set_staged_folder(ModelFolder());
   return result;
@@ -123,7 +124,7 @@ absl::Status Trainer::Suspend() {
                                            "; its checkpoint is kept for a resume"));
 }
 
-absl::StatusOr<v1::TrainerResult> Trainer::Finish() {
+absl::Status Trainer::Finish() {
   FinishedRun run;
   run.job = &options_.job;
   run.execution = execution_;
@@ -137,12 +138,8 @@ absl::StatusOr<v1::TrainerResult> Trainer::Finish() {
   run.report.set_dataset_revision(options_.job.dataset_revision());
   run.report.set_split(has_test ? v1::SPLIT_TEST : v1::SPLIT_VALIDATION);
   *run.report.mutable_choices() = options_.job.choices();
-  RETURN_IF_ERROR(StageModel(options_.files, ModelFolder(), run, options_.labels,
-                             *training_->weights(), options_.clock));
-  RETURN_IF_ERROR(checkpoints_.RemoveAll());
-  v1::TrainerResult result;
-  result.set_staged_folder(ModelFolder());
-  return result;
+  return StageModel(options_.files, ModelFolder(), run, options_.labels, *training_->weights(),
+                    options_.clock);
 }
 
 absl::StatusOr<v1::Report> Trainer::EvaluateOn(const Dataset& dataset) {

@@ -75,7 +75,7 @@ class Trainer {
   absl::Status RunStep();
   absl::Status FinishEpoch();
   absl::Status Suspend();
-  absl::StatusOr<v1::TrainerResult> Finish();
+  absl::Status Finish();
 
   int64_t EndOfEpoch() const { return (position_.epoch + 1) * loader_->steps_per_epoch(); }
   std::string ModelFolder() const { return JoinPath(options_.job.output_folder(), "model"); }

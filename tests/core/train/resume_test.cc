@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "core/model/format.h"
 #include "core/train/trainer.h"
 #include "tests/core/train/trainer_testing.h"
+#include "tests/testing/faulty_file_system.h"
 
 namespace fovea {
 namespace {
@@ -28,7 +30,7 @@ const char kNormConfig[] = "net: \"resnet8\" batch_size: 8 epochs: 2 learning_ra
 constexpr int64_t kSteps = 6;
 
 std::string ModelBytes(const TrainingRun& run) {
-  const auto bytes = FileSystem::Real()->Read(run.folder + "/model/model.onnx");
+  const auto bytes = FileSystem::Real()->Read(run.folder() + "/model/model.onnx");
   EXPECT_TRUE(bytes.ok()) << bytes.status();
   return bytes.value_or("");
 }
@@ -183,7 +185,7 @@ void RunOneEpoch(TrainingRun& run) {
 TEST_F(Resume, SkipsADamagedCheckpointAndSaysSo) {
   TrainingRun run(kConfig);
   RunOneEpoch(run);
-  const std::string data = run.folder + "/checkpoints/step-000000000004/data";
+  const std::string data = run.folder() + "/checkpoints/step-000000000004/data";
   std::string bytes = *FileSystem::Real()->Read(data);
   bytes[bytes.size() / 2] ^= 1;
   ASSERT_TRUE(FileSystem::Real()->WriteAtomically(data, bytes).ok());
@@ -219,54 +221,41 @@ TEST_F(Resume, UsesTheRecordedExecutionAndSaysWhenItCannot) {
   EXPECT_THAT(run.sink.Notes(), ElementsAre(HasSubstr("Elbrus-8S")));
 }
 
-// ---- A full disk.
+// ---- A full disk, and a crash at any change of the disk.
 
-// Fails every write after the first `allowed` ones.
-class FullDisk : public FileSystem {
- public:
-  explicit FullDisk(int allowed) : allowed_(allowed) {}
+using testing::FaultyFileSystem;
 
-  absl::StatusOr<std::string> Read(const std::string& path) override { return real_->Read(path); }
-  absl::Status WriteAtomically(const std::string& path,
-                               absl::Span<const absl::string_view> parts) override {
-    if (allowed_-- <= 0) return absl::ResourceExhaustedError("no space left for " + path);
-    return real_->WriteAtomically(path, parts);
-  }
-  absl::Status MakeDirs(const std::string& path) override { return real_->MakeDirs(path); }
-  absl::Status Rename(const std::string& from, const std::string& to) override {
-    return real_->Rename(from, to);
-  }
-  absl::Status RemoveAll(const std::string& path) override { return real_->RemoveAll(path); }
-  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
-    return real_->List(path);
-  }
-  bool Exists(const std::string& path) override { return real_->Exists(path); }
-  bool IsDirectory(const std::string& path) override { return real_->IsDirectory(path); }
-  absl::StatusOr<int64_t> Size(const std::string& path) override { return real_->Size(path); }
-
- private:
-  FileSystem* const real_ = FileSystem::Real();
-  int allowed_;
-};
-
-TEST_F(Resume, GoesOnAfterAFullDiskWhereverItWasFull) {
+void GoOnAfter(FaultyFileSystem::Fault fault, absl::StatusCode code,
+               const std::function<void(TrainingRun&)>& expect_same) {
   bool finished = false;
-  for (int allowed = 0; !finished; ++allowed) {
-    SCOPED_TRACE(allowed);
-    ASSERT_LT(allowed, 20);
+  for (int change = 1; !finished; ++change) {
+    SCOPED_TRACE(change);
+    ASSERT_LT(change, 100);
     TrainingRun run(kConfig);
-    FullDisk disk(allowed);
+    FaultyFileSystem disk;
+    disk.FailFrom(change, fault);
     run.files = &disk;
     const auto stopped = run.Attempt(false);
-    finished = stopped.ok();
-    if (!finished) {
-      EXPECT_EQ(stopped.status().code(), absl::StatusCode::kResourceExhausted);
+    finished = stopped.ok() && disk.changes() < change;
+    if (!stopped.ok()) {
+      EXPECT_EQ(stopped.status().code(), code) << stopped.status();
       run.files = FileSystem::Real();
       const auto result = run.Attempt(true);
       ASSERT_TRUE(result.ok()) << result.status();
     }
-    ExpectSame(run);
+    expect_same(run);
+    EXPECT_FALSE(FileSystem::Real()->Exists(run.folder() + "/checkpoints"));
   }
+}
+
+TEST_F(Resume, GoesOnAfterAFullDiskWhereverItWasFull) {
+  GoOnAfter(FaultyFileSystem::Fault::kFullDisk, absl::StatusCode::kResourceExhausted,
+            [](TrainingRun& run) { ExpectSame(run); });
+}
+
+TEST_F(Resume, GoesOnAfterACrashAtAnyChangeOfTheDisk) {
+  GoOnAfter(FaultyFileSystem::Fault::kCrash, absl::StatusCode::kInternal,
+            [](TrainingRun& run) { ExpectSame(run); });
 }
 
 }  // namespace

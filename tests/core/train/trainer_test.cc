@@ -22,7 +22,7 @@ using testing::TrainingRun;
 const char kMlp[] = "mlp { hidden: 8 } batch_size: 8 epochs: 3 learning_rate: 0.05";
 
 std::string ModelBytes(const TrainingRun& run) {
-  const auto bytes = FileSystem::Real()->Read(run.folder + "/model/model.onnx");
+  const auto bytes = FileSystem::Real()->Read(run.folder() + "/model/model.onnx");
   EXPECT_TRUE(bytes.ok()) << bytes.status();
   return bytes.value_or("");
 }
@@ -86,7 +86,7 @@ TEST(Trainer, ReportsEveryEpochOnceAndKeepsNoCheckpoint) {
     EXPECT_EQ(event.attempt(), 1);
     EXPECT_TRUE(event.has_time());
   }
-  EXPECT_FALSE(FileSystem::Real()->Exists(run.folder + "/checkpoints"));
+  EXPECT_FALSE(FileSystem::Real()->Exists(run.folder() + "/checkpoints"));
 }
 
 TEST(Trainer, PublishesTheBestEpoch) {

@@ -3,7 +3,6 @@
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <utility>
 
 #include "core/base/random.h"
@@ -107,8 +106,6 @@ TrainingRun::TrainingRun(const std::string& config, v1::Task task, int64_t valid
     : train_(Bars(kTrainExamples, task, 1)),
       validation_(BarsOrNone(validation, task, 2)),
       test_(BarsOrNone(test, task, 3)) {
-  std::string name = ::testing::TempDir() + "trainer_test.XXXXXX";
-  folder = mkdtemp(name.data());
   v1::TrainingConfig given;
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(config, &given)) << config;
   if (given.backend() == v1::BACKEND_UNSPECIFIED) given.set_backend(v1::BACKEND_REFERENCE);
@@ -118,12 +115,10 @@ TrainingRun::TrainingRun(const std::string& config, v1::Task task, int64_t valid
   job.set_model("bars");
   job.set_dataset("bars");
   job.set_dataset_revision(1);
-  job.set_output_folder(folder);
+  job.set_output_folder(folder());
   *job.mutable_config() = complete->config;
   job.mutable_choices()->Add(complete->choices.begin(), complete->choices.end());
 }
-
-TrainingRun::~TrainingRun() { (void)FileSystem::Real()->RemoveAll(folder); }
 
 absl::StatusOr<v1::TrainerResult> TrainingRun::Attempt(bool resume, const CancelToken* cancel) {
   job.set_attempt(job.attempt() + 1);

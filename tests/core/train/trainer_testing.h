@@ -15,6 +15,7 @@
 #include "core/data/dataset_types.h"
 #include "core/train/events.h"
 #include "core/train/trainer.h"
+#include "tests/testing/temp_dir.h"
 
 namespace fovea::testing {
 
@@ -60,12 +61,12 @@ class TrainingRun {
   // `config` in text form, completed; the reference backend unless it says otherwise.
   explicit TrainingRun(const std::string& config, v1::Task task = v1::TASK_SINGLE_LABEL,
                        int64_t validation = 12, int64_t test = 12);
-  ~TrainingRun();
 
   // One attempt. Losses of the whole run so far are in `losses`, by step.
   absl::StatusOr<v1::TrainerResult> Attempt(bool resume, const CancelToken* cancel = nullptr);
 
-  std::string folder;
+  const std::string& folder() const { return folder_.path(); }
+
   v1::TrainerJob job;
   RememberingSink sink;  // of the last attempt
   FileSystem* files = FileSystem::Real();
@@ -75,6 +76,7 @@ class TrainingRun {
   std::vector<double> losses;
 
  private:
+  const TempDir folder_;
   InMemoryDataset train_;
   std::optional<InMemoryDataset> validation_, test_;
 };
