@@ -46,13 +46,16 @@ void WaitForStopSignal() {
   }
 }
 
+// The file first: who reads the line finds it.
 absl::Status TellPorts(const Config& config, const App& app) {
+  if (!config.port_file.empty()) {
+    RETURN_IF_ERROR(fovea::FileSystem::Real()->WriteAtomically(
+        config.port_file,
+        absl::StrCat("grpc=", app.grpc_port(), "\nmetrics=", app.metrics_port(), "\n")));
+  }
   std::printf("fovea-server grpc=%d metrics=%d\n", app.grpc_port(), app.metrics_port());
   std::fflush(stdout);
-  if (config.port_file.empty()) return absl::OkStatus();
-  return fovea::FileSystem::Real()->WriteAtomically(
-      config.port_file,
-      absl::StrCat("grpc=", app.grpc_port(), "\nmetrics=", app.metrics_port(), "\n"));
+  return absl::OkStatus();
 }
 
 int Run(const Config& config) {

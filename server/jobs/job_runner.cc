@@ -72,7 +72,7 @@ absl::StatusOr<v1::Job> JobRunner::Cancel(const std::string& id) {
   absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(const v1::Job job, parts_.store->Get(id));
   if (job.state() == v1::JOB_STATE_CANCELLED) return job;
-  if (id == current_) {
+  if (id == current_) {  // whose end is not stored yet
     cancel_current_ = true;
     if (process_ != nullptr) process_->Stop();
     return job;
@@ -278,6 +278,14 @@ void JobRunner::OnProgress(Attempt& attempt, const v1::JobEvent& event) {
 absl::Status JobRunner::Append(const std::string& id, JobStore::Change change) {
   RETURN_IF_ERROR(parts_.store->Append(id, change).status());
   parts_.feed->Changed(id);
+  return absl::OkStatus();
+}
+
+absl::Status JobRunner::AppendEnd(const std::string& id, JobStore::Change change) {
+  absl::MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(Append(id, change));
+  current_.clear();
+  cancel_current_ = false;
   return absl::OkStatus();
 }
 

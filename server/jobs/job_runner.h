@@ -91,6 +91,9 @@ class JobRunner {
   absl::Status Fail(const v1::Job& job, const absl::Status& why);
 
   absl::Status Append(const std::string& id, JobStore::Change change);
+  // The event that ends the current attempt: in one step the job is no longer current, so that a
+  // Cancel or Resume meets either the running attempt or the finished job.
+  absl::Status AppendEnd(const std::string& id, JobStore::Change change);
   void RecordGauges();
 
   const Options options_;
@@ -99,7 +102,7 @@ class JobRunner {
   absl::CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool queue_changed_ ABSL_GUARDED_BY(mutex_) = true;
-  std::string current_ ABSL_GUARDED_BY(mutex_);  // id of the job that runs
+  std::string current_ ABSL_GUARDED_BY(mutex_);  // id of the job that an attempt is for
   bool cancel_current_ ABSL_GUARDED_BY(mutex_) = false;
   TrainerProcess* process_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::thread thread_;

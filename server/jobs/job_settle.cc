@@ -61,7 +61,7 @@ absl::Status JobRunner::Succeed(const v1::Job& job, uint64_t version) {
     stored.set_published_version(version);
     return absl::OkStatus();
   }));
-  RETURN_IF_ERROR(Append(job.id(), [&](v1::Job& stored, v1::JobEvent& event) {
+  RETURN_IF_ERROR(AppendEnd(job.id(), [&](v1::Job& stored, v1::JobEvent& event) {
     event.set_step(stored.progress().step());
     return EnterState(stored, v1::JOB_STATE_SUCCEEDED, options_.clock->Now(), event);
   }));
@@ -73,7 +73,7 @@ absl::Status JobRunner::Succeed(const v1::Job& job, uint64_t version) {
 }
 
 absl::Status JobRunner::Cancelled(const v1::Job& job) {
-  RETURN_IF_ERROR(Append(job.id(), [&](v1::Job& stored, v1::JobEvent& event) {
+  RETURN_IF_ERROR(AppendEnd(job.id(), [&](v1::Job& stored, v1::JobEvent& event) {
     event.set_step(stored.progress().step());
     return EnterState(stored, v1::JOB_STATE_CANCELLED, options_.clock->Now(), event);
   }));
@@ -83,7 +83,7 @@ absl::Status JobRunner::Cancelled(const v1::Job& job) {
 }
 
 absl::Status JobRunner::Fail(const v1::Job& job, const absl::Status& why) {
-  RETURN_IF_ERROR(Append(job.id(), [&](v1::Job& stored, v1::JobEvent& event) -> absl::Status {
+  RETURN_IF_ERROR(AppendEnd(job.id(), [&](v1::Job& stored, v1::JobEvent& event) -> absl::Status {
     event.set_step(stored.progress().step());
     stored.mutable_error()->set_code(static_cast<uint32_t>(why.code()));
     stored.mutable_error()->set_message(std::string(why.message()));

@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -214,7 +214,7 @@ absl::Status TrainerProcess::Wait() {
     if (reaped_) return absl::OkStatus();
   }
   // The pipe has closed, so the child is about to end; a child that hangs there is killed.
-  const int handle = pidfd_open(pid_, 0);
+  const int handle = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
   if (handle >= 0) {
     pollfd entry = {handle, POLLIN, 0};
     const int timeout_ms = static_cast<int>(absl::ToInt64Milliseconds(options_.grace));

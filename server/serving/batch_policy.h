@@ -9,24 +9,25 @@
 namespace fovea {
 
 struct BatchPolicy {
-  int max_batch = 32;        // images; at least 1
-  absl::Duration max_delay;  // that the oldest image may wait for company
+  int max_batch = 32;                               // images; at least 1
+  absl::Duration max_delay = absl::ZeroDuration();  // that the oldest image may wait for company
   absl::Duration target_time = absl::Milliseconds(200);  // a batch stops growing at this time
   int max_queue = 1024;                                  // images that may wait
 };
 
 // What a policy looks at.
 struct QueueState {
-  int queued = 0;              // images
-  int executors = 1;           // of the model version
-  int idle_executors = 1;      // the asking one included
-  absl::Duration oldest_wait;  // of the first image in the queue
-  absl::Duration per_example;  // measured time of one image in a batch; 0: not known yet
+  int queued = 0;                                     // images
+  int executors = 1;                                  // of the model version
+  int idle_executors = 1;                             // the asking one included
+  absl::Duration oldest_wait = absl::ZeroDuration();  // of the first image in the queue
+  absl::Duration per_example =
+      absl::ZeroDuration();  // measured time of one image in a batch; 0: not known yet
 };
 
 struct BatchDecision {
-  int take = 0;         // images to compute now; 0: wait
-  absl::Duration wait;  // then: at most so long, unless more images come
+  int take = 0;                                // images to compute now; 0: wait
+  absl::Duration wait = absl::ZeroDuration();  // then: at most so long, unless more images come
 };
 
 // What an idle executor does. Takes everything up to the limits of size and time, but leaves the

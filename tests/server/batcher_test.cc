@@ -1,0 +1,250 @@
+#include "server/serving/batcher.h"
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace fovea {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kPatience = absl::Seconds(30);
+
+// Answers twice the first byte of each example. While closed, batches wait inside Run.
+struct Gate {
+  absl::Mutex mutex;
+  bool open ABSL_GUARDED_BY(mutex) = true;
+  int inside ABSL_GUARDED_BY(mutex) = 0;
+  std::vector<int> batches ABSL_GUARDED_BY(mutex);
+  absl::Status status ABSL_GUARDED_BY(mutex);
+
+  void Set(bool value) {
+    absl::MutexLock lock(&mutex);
+    open = value;
+  }
+  bool WaitUntilInside(int count) {
+    const auto arrived = [this, count]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return inside >= count; };
+    absl::MutexLock lock(&mutex);
+    return mutex.AwaitWithTimeout(absl::Condition(&arrived), kPatience);
+  }
+  std::vector<int> Batches() {
+    absl::MutexLock lock(&mutex);
+    return batches;
+  }
+};
+
+class FakeEngine : public BatchEngine {
+ public:
+  explicit FakeEngine(Gate* gate) : gate_(gate) {}
+  absl::Status Run(absl::Span<const uint8_t* const> examples, float* output) override {
+    absl::MutexLock lock(&gate_->mutex);
+    gate_->batches.push_back(static_cast<int>(examples.size()));
+    ++gate_->inside;
+    gate_->mutex.Await(absl::Condition(&gate_->open));
+    --gate_->inside;
+    for (size_t i = 0; i < examples.size(); ++i) output[i] = 2.0f * examples[i][0];
+    return gate_->status;
+  }
+  double last_flops() const override { return 1; }
+
+ private:
+  Gate* const gate_;
+};
+
+// The end of one request.
+struct Outcome {
+  absl::Notification done;
+  absl::Status status;
+  std::vector<float> output;
+
+  bool Wait() { return done.WaitForNotificationWithTimeout(kPatience); }
+};
+
+class BatcherTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Batcher> Make(int executors, BatchPolicy policy = {}) {
+    Batcher::Options options;
+    options.name = "digits";
+    options.policy = policy;
+    options.executors = executors;
+    options.example_bytes = 1;
+    options.outputs = 1;
+    options.slots = &slots_;
+    options.clock = &clock_;
+    return std::make_unique<Batcher>(std::move(options),
+                                     [this] { return std::make_unique<FakeEngine>(&gate_); });
+  }
+
+  static std::unique_ptr<BatchRequest> Request(const std::vector<uint8_t>& pixels,
+                                               const std::shared_ptr<Outcome>& outcome) {
+    auto request = std::make_unique<BatchRequest>();
+    request->count = static_cast<int>(pixels.size());
+    request->pixels = std::make_unique<uint8_t[]>(pixels.size());
+    std::copy(pixels.begin(), pixels.end(), request->pixels.get());
+    request->done = [outcome](BatchRequest& finished, const absl::Status& status) {
+      outcome->status = status;
+      outcome->output = finished.output;
+      outcome->done.Notify();
+    };
+    return request;
+  }
+
+  std::shared_ptr<Outcome> Add(Batcher& batcher, const std::vector<uint8_t>& pixels) {
+    auto outcome = std::make_shared<Outcome>();
+    auto request = Request(pixels, outcome);
+    EXPECT_TRUE(batcher.Add(request).ok());
+    return outcome;
+  }
+
+  Gate gate_;
+  CpuSlots slots_{4};
+  ManualClock clock_{absl::FromUnixSeconds(1000)};
+};
+
+TEST_F(BatcherTest, AnswersEachImageInItsPlace) {
+  const auto batcher = Make(1);
+  const auto outcome = Add(*batcher, {3, 1, 2});
+  ASSERT_TRUE(outcome->Wait());
+  EXPECT_TRUE(outcome->status.ok()) << outcome->status;
+  EXPECT_THAT(outcome->output, ElementsAre(6, 2, 4));
+}
+
+TEST_F(BatcherTest, CollectsWhatArrivesWhileTheExecutorIsBusy) {
+  gate_.Set(false);
+  const auto batcher = Make(1);
+  const auto first = Add(*batcher, {1});
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  const auto second = Add(*batcher, {2, 3});
+  const auto third = Add(*batcher, {4});
+  EXPECT_EQ(batcher->queued(), 3);
+  gate_.Set(true);
+  ASSERT_TRUE(first->Wait() && second->Wait() && third->Wait());
+  EXPECT_THAT(gate_.Batches(), ElementsAre(1, 3));
+  EXPECT_THAT(second->output, ElementsAre(4, 6));
+  EXPECT_THAT(third->output, ElementsAre(8));
+}
+
+TEST_F(BatcherTest, SplitsARequestThatIsLargerThanABatch) {
+  BatchPolicy policy;
+  policy.max_batch = 2;
+  const auto batcher = Make(1, policy);
+  const auto outcome = Add(*batcher, {1, 2, 3, 4, 5});
+  ASSERT_TRUE(outcome->Wait());
+  EXPECT_THAT(outcome->output, ElementsAre(2, 4, 6, 8, 10));
+  EXPECT_THAT(gate_.Batches(), ElementsAre(2, 2, 1));
+}
+
+TEST_F(BatcherTest, RefusesWhenTheQueueIsFullAndKeepsTheRequest) {
+  gate_.Set(false);
+  BatchPolicy policy;
+  policy.max_queue = 2;
+  const auto batcher = Make(1, policy);
+  const auto first = Add(*batcher, {1});
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  const auto second = Add(*batcher, {2, 3});
+  auto request = Request({4}, std::make_shared<Outcome>());
+  const absl::Status refused = batcher->Add(request);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(refused.message(), HasSubstr("found 2 images waiting, expected at most 2"));
+  EXPECT_NE(request, nullptr);
+  gate_.Set(true);
+  EXPECT_TRUE(first->Wait() && second->Wait());
+}
+
+TEST_F(BatcherTest, RefusesWhatIsLateAlready) {
+  const auto batcher = Make(1);
+  auto request = Request({1}, std::make_shared<Outcome>());
+  request->deadline = clock_.Now();
+  EXPECT_EQ(batcher->Add(request).code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(BatcherTest, DropsWorkWhoseDeadlinePassedInTheQueue) {
+  gate_.Set(false);
+  const auto batcher = Make(1);
+  const auto first = Add(*batcher, {1});
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  auto late = std::make_shared<Outcome>();
+  auto request = Request({2}, late);
+  request->deadline = clock_.Now() + absl::Seconds(1);
+  ASSERT_TRUE(batcher->Add(request).ok());
+  clock_.Advance(absl::Seconds(2));
+  gate_.Set(true);
+  ASSERT_TRUE(first->Wait() && late->Wait());
+  EXPECT_EQ(late->status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(gate_.Batches(), ElementsAre(1));
+}
+
+TEST_F(BatcherTest, DropsWorkThatWasCancelledInTheQueue) {
+  gate_.Set(false);
+  const auto batcher = Make(1);
+  const auto first = Add(*batcher, {1});
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  auto cancel = std::make_shared<CancelToken>();
+  auto gone = std::make_shared<Outcome>();
+  auto request = Request({2}, gone);
+  request->cancel = cancel;
+  ASSERT_TRUE(batcher->Add(request).ok());
+  cancel->Cancel();
+  gate_.Set(true);
+  ASSERT_TRUE(first->Wait() && gone->Wait());
+  EXPECT_EQ(gone->status.code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(gate_.Batches(), ElementsAre(1));
+}
+
+TEST_F(BatcherTest, TellsEveryRequestOfABatchThatItFailed) {
+  {
+    absl::MutexLock lock(&gate_.mutex);
+    gate_.status = absl::InternalError("broken");
+  }
+  const auto batcher = Make(1);
+  const auto outcome = Add(*batcher, {1, 2});
+  ASSERT_TRUE(outcome->Wait());
+  EXPECT_EQ(outcome->status.message(), "broken");
+}
+
+TEST_F(BatcherTest, ExecutorsRunSideBySide) {
+  gate_.Set(false);
+  const auto batcher = Make(2);
+  const auto outcome = Add(*batcher, {1, 2, 3, 4});
+  EXPECT_TRUE(gate_.WaitUntilInside(2));
+  gate_.Set(true);
+  ASSERT_TRUE(outcome->Wait());
+  EXPECT_THAT(outcome->output, ElementsAre(2, 4, 6, 8));
+}
+
+TEST_F(BatcherTest, NoMoreExecutorsRunThanThereAreSlots) {
+  gate_.Set(false);
+  CpuSlots one(1);
+  Batcher::Options options;
+  options.executors = 3;
+  options.example_bytes = 1;
+  options.outputs = 1;
+  options.slots = &one;
+  options.policy.max_batch = 1;
+  Batcher batcher(std::move(options), [this] { return std::make_unique<FakeEngine>(&gate_); });
+  const auto outcome = Add(batcher, {1, 2, 3});
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  EXPECT_THAT(gate_.Batches(), ElementsAre(1));
+  gate_.Set(true);
+  ASSERT_TRUE(outcome->Wait());
+  EXPECT_THAT(gate_.Batches(), ElementsAre(1, 1, 1));
+}
+
+TEST_F(BatcherTest, FinishesAcceptedRequestsBeforeItEnds) {
+  auto batcher = Make(1);
+  const auto outcome = Add(*batcher, std::vector<uint8_t>(100, 1));
+  batcher.reset();
+  EXPECT_TRUE(outcome->done.HasBeenNotified());
+  EXPECT_TRUE(outcome->status.ok());
+}
+
+}  // namespace
+}  // namespace fovea
