@@ -28,6 +28,7 @@ void JobView::Show(const v1::JobEvent& event) {
 }
 
 void JobView::ShowText(const v1::JobEvent& event) {
+  PrintHeldLine();
   progress_.step = event.step();
   switch (event.event_case()) {
     case v1::JobEvent::kStateChange:
@@ -48,8 +49,13 @@ void JobView::ShowText(const v1::JobEvent& event) {
 }
 
 void JobView::ShowStateChange(const v1::StateChange& change) {
-  PrintLine(absl::StrCat("job ", job_id_, " ", StateName(change.state()),
-                         change.has_error() ? ": " : "", change.error().message()));
+  const std::string line = absl::StrCat("job ", job_id_, " ", StateName(change.state()),
+                                        change.has_error() ? ": " : "", change.error().message());
+  if (change.state() != v1::JOB_STATE_PENDING && change.state() != v1::JOB_STATE_RUNNING) {
+    held_line_ = line;
+    return;
+  }
+  PrintLine(line);
   if (change.state() == v1::JOB_STATE_RUNNING) progress_ = TrainingProgress();
 }
 
@@ -92,6 +98,7 @@ void JobView::ShowLost(const absl::Status& status) {
 
 void JobView::ShowEnd(const v1::Job& job) {
   status_line_.Clear();
+  held_line_.clear();
   if (session_.json()) return;
   session_.out() << DescribeEnd(job) << "\n" << std::flush;
 }
@@ -99,6 +106,12 @@ void JobView::ShowEnd(const v1::Job& job) {
 void JobView::PrintLine(absl::string_view line) {
   status_line_.Clear();
   session_.out() << line << "\n" << std::flush;
+}
+
+void JobView::PrintHeldLine() {
+  if (held_line_.empty()) return;
+  PrintLine(held_line_);
+  held_line_.clear();
 }
 
 void JobView::DrawBar() {

@@ -35,6 +35,7 @@ class JobView {
   void ShowProgress(const v1::Progress& progress, absl::Time time);
   // A line that stays, above the progress bar if there is one.
   void PrintLine(absl::string_view line);
+  void PrintHeldLine();
   void DrawBar();
 
   Session& session_;
@@ -43,6 +44,7 @@ class JobView {
   std::string job_id_;
   uint64_t last_event_ = 0;
   bool lost_ = false;
+  std::string held_line_;  // how an attempt ended: ShowEnd says it better, if it is the last one
   std::optional<absl::Time> last_line_;  // time of the last plain progress line
 };
 

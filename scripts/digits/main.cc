@@ -5,7 +5,8 @@
 // digits.png is 2000 x 1000 pixels: 50 rows of 100 cells of 20 x 20, five rows for each digit.
 // OUTPUT/digits: the 5,000 cells, 400 of each digit for training and 100 for testing.
 // OUTPUT/scenes: 4,000 and 1,000 pictures of 2 x 2 cells with 0 to 4 digits each; scenes for
-// training show only training digits, scenes for testing only test digits.
+// training show only training digits, scenes for testing only test digits. Their background has a
+// little noise: without it all scenes without digits would be one and the same picture.
 // Each has its PNG files and train.csv and test.csv (path,label,label...). The same every time.
 #include <array>
 #include <cstdio>
@@ -37,6 +38,7 @@ constexpr int kRowsPerDigit = 5;
 constexpr int kTrainPerDigit = 400;
 constexpr int kTrainScenes = 4000;
 constexpr int kTestScenes = 1000;
+constexpr uint64_t kNoiseLevels = 24;  // of 256
 constexpr uint64_t kSplitSeed = 1;
 constexpr uint64_t kTrainSceneSeed = 2;
 constexpr uint64_t kTestSceneSeed = 3;
@@ -122,6 +124,17 @@ absl::Status WriteDigits(const std::string& folder, const std::string& split,
   return writer.Finish();
 }
 
+// uint8 [40, 40], uniform in [0, kNoiseLevels).
+cv::Mat Noise(Random* random) {
+  cv::Mat noise(2 * kCell, 2 * kCell, CV_8UC1);
+  for (int y = 0; y < noise.rows; ++y) {
+    for (int x = 0; x < noise.cols; ++x) {
+      noise.at<uint8_t>(y, x) = static_cast<uint8_t>(random->Below(kNoiseLevels));
+    }
+  }
+  return noise;
+}
+
 // 0 to 4 digits, each number as likely, in random cells.
 absl::Status WriteScenes(const std::string& folder, const std::string& split,
                          const std::vector<Digit>& digits, int count, uint64_t seed) {
@@ -138,7 +151,7 @@ absl::Status WriteScenes(const std::string& folder, const std::string& split,
       digit.pixels.copyTo(scene(cell));
       labels.insert(digit.label);
     }
-    RETURN_IF_ERROR(writer.Add(scene, labels));
+    RETURN_IF_ERROR(writer.Add(cv::max(scene, Noise(&random)), labels));
   }
   return writer.Finish();
 }

@@ -35,7 +35,6 @@ TEST_F(TrainTest, PrintsPlainLinesWithoutATerminal) {
             "job j1 running\n"
             "epoch 1/2  step 50/100  loss 0.2500  accuracy 0.7500  images/s 1000.0  eta 9s\n"
             "epoch 2/2  step 100/100  loss 0.2500  accuracy 0.8750  images/s 1000.0  eta 9s\n"
-            "job j1 succeeded\n"
             "job j1 succeeded: m version 3\n");
 }
 
@@ -43,7 +42,7 @@ TEST_F(TrainTest, DrawsABarOnATerminal) {
   EXPECT_EQ(Run({"train", "pets"}, /*terminal=*/true), 0);
   EXPECT_THAT(out(), HasSubstr("\repoch 1/2 ["));
   EXPECT_THAT(out(), HasSubstr("acc 87.5%"));
-  EXPECT_THAT(out(), HasSubstr("\r\x1b[Kjob j1 succeeded\n"));
+  EXPECT_THAT(out(), HasSubstr("\r\x1b[Kjob j1 succeeded: m version 3\n"));
 }
 
 TEST_F(TrainTest, PrintsEveryEventAsJson) {
@@ -100,6 +99,18 @@ TEST_F(TrainTest, CtrlCDetachesAndSaysHowToGoOn) {
   if (out().empty()) return;  // interrupted before the first event arrived
   EXPECT_THAT(err(), HasSubstr("the job goes on"));
   EXPECT_THAT(err(), HasSubstr(server_.address() + " jobs watch j1"));
+}
+
+TEST_F(TrainTest, WatchShowsAnAttemptThatFailedBefore) {
+  server_.watch_events = {StateEvent(1, v1::JOB_STATE_RUNNING), StateEvent(2, v1::JOB_STATE_FAILED),
+                          StateEvent(3, v1::JOB_STATE_PENDING),
+                          StateEvent(4, v1::JOB_STATE_SUCCEEDED)};
+  EXPECT_EQ(Run({"jobs", "watch", "j1"}), 0);
+  EXPECT_EQ(out(),
+            "job j1 running\n"
+            "job j1 failed\n"
+            "job j1 pending\n"
+            "job j1 succeeded: m version 3\n");
 }
 
 TEST_F(TrainTest, WatchTellsHowTheJobEnded) {
