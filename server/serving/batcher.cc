@@ -28,7 +28,7 @@ struct Batcher::Pending {
 };
 
 Batcher::Batcher(Options options, EngineFactory factory)
-    : options_(std::move(options)), factory_(std::move(factory)) {
+    : options_(std::move(options)), factory_(std::move(factory)), idle_(options_.executors) {
   for (int i = 0; i < options_.executors; ++i) {
     threads_.emplace_back([this] { RunExecutor(); });
   }
@@ -113,15 +113,16 @@ void Batcher::RunExecutor() {
                        : absl::DeadlineExceededError("the deadline passed in the queue"),
              absl::ZeroDuration());
     }
+    absl::MutexLock lock(&mutex_);
+    ++idle_;
   }
 }
 
 bool Batcher::WaitForWork() {
   absl::MutexLock lock(&mutex_);
-  ++idle_;
   while (true) {
     if (queue_.empty()) {
-      if (stopping_) break;
+      if (stopping_) return false;
       changed_.Wait(&mutex_);
       continue;
     }
@@ -129,8 +130,6 @@ bool Batcher::WaitForWork() {
     if (decision.take > 0 || stopping_) return true;
     changed_.WaitWithTimeout(&mutex_, decision.wait);
   }
-  --idle_;
-  return false;
 }
 
 std::vector<Batcher::Part> Batcher::TakeBatch(std::vector<Part>* dropped) {

@@ -106,7 +106,7 @@ class Batcher {
   absl::CondVar changed_;
   std::deque<std::shared_ptr<Pending>> queue_ ABSL_GUARDED_BY(mutex_);
   int queued_ ABSL_GUARDED_BY(mutex_) = 0;  // images
-  int idle_ ABSL_GUARDED_BY(mutex_) = 0;    // executors that wait for work or for a slot
+  int idle_ ABSL_GUARDED_BY(mutex_);        // executors that have no batch
   absl::Duration per_example_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;

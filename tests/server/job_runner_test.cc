@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/jobs/job_state.h"
+#include "tests/testing/faulty_file_system.h"
 #include "tests/testing/temp_dir.h"
 
 namespace fovea {
@@ -47,8 +49,7 @@ class JobRunnerTest : public ::testing::Test {
       return load_status_;
     };
     runner_ = std::make_unique<JobRunner>(
-        std::move(options),
-        JobRunner::Parts{store_.get(), &feed_, &models_, FileSystem::Real(), &metrics_});
+        std::move(options), JobRunner::Parts{store_.get(), &feed_, &models_, &files_, &metrics_});
   }
 
   std::string Submit(const std::string& model) {
@@ -105,7 +106,8 @@ class JobRunnerTest : public ::testing::Test {
   testing::TempDir folder_;
   Metrics metrics_;
   JobFeed feed_;
-  ModelRepository models_{FileSystem::Real(), folder_.File("models")};
+  testing::FaultyFileSystem files_;
+  ModelRepository models_{&files_, folder_.File("models")};
   std::unique_ptr<JobStore> store_;
   std::vector<std::string> published_;
   absl::Status load_status_;
@@ -263,6 +265,26 @@ TEST_F(JobRunnerTest, ProgressIsLiveAndNotStored) {
   EXPECT_EQ(store_->Get(id)->progress().attempt_images(), 320u);
   runner_->Stop();
   EXPECT_FALSE(feed_.Progress(id).has_value());
+}
+
+TEST_F(JobRunnerTest, AFullDiskAtAnyChangeFailsTheJobAndAResumePublishes) {
+  runner_->Start();
+  files_.FailFrom(std::numeric_limits<int>::max(), testing::FaultyFileSystem::Fault::kFullDisk);
+  ASSERT_EQ(WaitForEnd(Submit("good")).state(), v1::JOB_STATE_SUCCEEDED);
+  // The last change removes the job's folder, which a full disk allows.
+  const int changes = files_.changes() - 1;
+  ASSERT_GT(changes, 3);
+  for (int n = 1; n < changes; ++n) {
+    files_.FailFrom(n, testing::FaultyFileSystem::Fault::kFullDisk);
+    const std::string id = Submit("good");
+    const v1::Job job = WaitForEnd(id);
+    if (job.state() == v1::JOB_STATE_SUCCEEDED) continue;  // the n-th change was a rename
+    EXPECT_EQ(job.error().code(), static_cast<uint32_t>(absl::StatusCode::kResourceExhausted))
+        << job.error().message();
+    files_.Heal();
+    ASSERT_TRUE(runner_->Resume(id).ok());
+    EXPECT_GT(WaitForState(id, v1::JOB_STATE_SUCCEEDED).published_version(), 0u);
+  }
 }
 
 }  // namespace
