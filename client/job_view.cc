@@ -93,7 +93,7 @@ void JobView::ShowEpoch(const v1::EpochReport& epoch) {
 void JobView::ShowLost(const absl::Status& status) {
   if (lost_ || session_.json()) return;
   lost_ = true;
-  PrintLine(absl::StrCat("connection lost, trying again (the job goes on): ", status.message()));
+  PrintLine(absl::StrCat("connection lost, trying again: ", status.message()));
 }
 
 void JobView::ShowEnd(const v1::Job& job) {

@@ -21,6 +21,8 @@ class JobView {
   void Show(const v1::JobEvent& event);
   // The connection broke; the client tries again.
   void ShowLost(const absl::Status& status);
+  // Takes the progress bar away, if there is one, so that other text can follow.
+  void Clear() { status_line_.Clear(); }
   // The job as it ended, after its last event.
   void ShowEnd(const v1::Job& job);
 

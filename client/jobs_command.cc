@@ -40,9 +40,13 @@ absl::StatusOr<int> Watch(const JobOptions& options, Session& session) {
             return true;
           },
       .on_lost = [&](const absl::Status& status) { view.ShowLost(status); }};
-  ASSIGN_OR_RETURN(const v1::Job job, session.client().Watch(options.id, options.after, observer));
-  view.ShowEnd(job);
-  return ExitCodeOf(job);
+  const absl::StatusOr<v1::Job> job = session.client().Watch(options.id, options.after, observer);
+  if (!job.ok()) {
+    view.Clear();
+    return job.status();
+  }
+  view.ShowEnd(*job);
+  return ExitCodeOf(*job);
 }
 
 absl::StatusOr<int> Cancel(const JobOptions& options, Session& session) {

@@ -47,9 +47,9 @@ absl::StatusOr<v1::TrainingConfig> MakeConfig(const TrainOptions& options) {
 
 // How to go on with a job that is left alone.
 std::string GoOnHint(const Session& session, const std::string& id) {
-  const std::string server = absl::StrCat("fovea --server ", session.server(), " jobs ");
-  return absl::StrCat("the job goes on; follow it with  ", server, "watch ", id,
-                      "\n                  or stop it with  ", server, "cancel ", id, "\n");
+  const std::string jobs = absl::StrCat("fovea --server ", session.server(), " jobs ");
+  return absl::StrCat("the job goes on\n  follow it:  ", jobs, "watch ", id,
+                      "\n  stop it:    ", jobs, "cancel ", id, "\n");
 }
 
 absl::StatusOr<int> Train(const TrainOptions& options, Session& session) {
@@ -71,6 +71,7 @@ absl::StatusOr<int> Train(const TrainOptions& options, Session& session) {
       .on_lost = [&](const absl::Status& status) { view.ShowLost(status); }};
   const absl::StatusOr<v1::Job> job = session.client().Train(request, observer);
   if (!job.ok()) {
+    view.Clear();
     if (!view.job_id().empty()) session.io().err << GoOnHint(session, view.job_id());
     return job.status();
   }
