@@ -157,15 +157,16 @@ std::vector<Batcher::Part> Batcher::TakeBatch(std::vector<Part>* dropped) {
 
 void Batcher::DropLate(std::vector<Part>* dropped) {
   const absl::Time now = options_.clock->Now();
-  std::erase_if(queue_, [&](const std::shared_ptr<Pending>& pending) {
-    const BatchRequest& request = *pending->request;
-    const bool cancelled = request.cancel != nullptr && request.cancel->cancelled();
-    if (!cancelled && request.deadline > now) return false;
-    queued_ -= pending->left();
-    options_.metrics.queue_depth.Add(-pending->left());
-    dropped->push_back({pending, pending->next, request.count});
-    return true;
-  });
+  std::erase_if(queue_,
+                [&](const std::shared_ptr<Pending>& pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+                  const BatchRequest& request = *pending->request;
+                  const bool cancelled = request.cancel != nullptr && request.cancel->cancelled();
+                  if (!cancelled && request.deadline > now) return false;
+                  queued_ -= pending->left();
+                  options_.metrics.queue_depth.Add(-pending->left());
+                  dropped->push_back({pending, pending->next, request.count});
+                  return true;
+                });
 }
 
 absl::Status Batcher::Compute(BatchEngine& engine, const std::vector<Part>& parts) {

@@ -133,7 +133,10 @@ absl::StatusOr<ModelHandle> ModelManager::ReadAndLoad(const std::string& model, 
   const absl::Time begin = absl::Now();
   absl::StatusOr<std::unique_ptr<ServedVersion>> served = [&] {
     absl::StatusOr<Model> read = repository_->Read(model, version);
-    return read.ok() ? ServedVersion::Load(*std::move(read), options_.served) : read.status();
+    if (!read.ok()) return absl::StatusOr<std::unique_ptr<ServedVersion>>(read.status());
+    read->manifest.set_name(model);  // the folder's name counts, should somebody have moved it
+    read->manifest.set_version(version);
+    return ServedVersion::Load(*std::move(read), options_.served);
   }();
   const double seconds = absl::ToDoubleSeconds(absl::Now() - begin);
   if (!served.ok()) {

@@ -1,0 +1,192 @@
+#include "server/serving/model_manager.h"
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/synchronization/notification.h"
+#include "core/model/format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/serving/predictor.h"
+#include "tests/core/model/some_model.h"
+#include "tests/testing/temp_dir.h"
+
+namespace fovea {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr absl::Duration kPatience = absl::Seconds(60);
+using State = ModelManager::State;
+
+class ModelManagerTest : public ::testing::Test {
+ protected:
+  void SetUp() override { MakeManager(); }
+  void TearDown() override { manager_.reset(); }
+
+  void MakeManager() {
+    manager_.reset();
+    ModelManager::Options options;
+    options.served.backend = *FindBackend("reference");
+    options.served.policy.max_batch = 4;
+    options.served.slots = &slots_;
+    options.served.metrics = &metrics_;
+    options.metrics = &metrics_;
+    options.max_on_demand = 1;
+    options.on_health = [this](const std::string& model, bool serving) {
+      absl::MutexLock lock(&mutex_);
+      health_[model] = serving;
+    };
+    manager_ = std::make_unique<ModelManager>(std::move(options), &repository_);
+  }
+
+  uint64_t Publish(uint64_t seed = 1) {
+    const std::string staged = *repository_.NewStagingFolder();
+    EXPECT_TRUE(WriteModel(FileSystem::Real(), staged, testing::SomeModel(seed)).ok());
+    const auto version = repository_.Publish(staged, "digits");
+    EXPECT_TRUE(version.ok()) << version.status();
+    return *version;
+  }
+  void StartAndWait() {
+    absl::Notification done;
+    manager_->Start([&] { done.Notify(); });
+    ASSERT_TRUE(done.WaitForNotificationWithTimeout(kPatience));
+  }
+  bool Healthy(const std::string& model) {
+    absl::MutexLock lock(&mutex_);
+    return health_[model];
+  }
+
+  testing::TempDir folder_;
+  Metrics metrics_;
+  CpuSlots slots_{2};
+  ModelRepository repository_{FileSystem::Real(), folder_.File("models")};
+  absl::Mutex mutex_;
+  std::map<std::string, bool> health_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<ModelManager> manager_;
+};
+
+TEST_F(ModelManagerTest, LoadsTheNewestVersionAtStart) {
+  Publish();
+  Publish();
+  StartAndWait();
+  EXPECT_TRUE(Healthy("digits"));
+  EXPECT_EQ(manager_->StateOf("digits", 2).state, State::kServing);
+  EXPECT_EQ(manager_->StateOf("digits", 1).state, State::kStored);
+  bool at_once = false;
+  manager_->Acquire("digits", std::nullopt, [&](absl::StatusOr<ModelHandle> handle) {
+    at_once = handle.ok() && (*handle)->version() == 2;
+  });
+  EXPECT_TRUE(at_once);
+}
+
+TEST_F(ModelManagerTest, APublishedVersionTakesOverAndTheOldOneFinishesItsRequests) {
+  Publish();
+  StartAndWait();
+  ModelHandle old = *manager_->AcquireBlocking("digits", std::nullopt);
+  ASSERT_TRUE(manager_->Publish("digits", Publish()).ok());
+  EXPECT_EQ((*manager_->AcquireBlocking("digits", std::nullopt))->version(), 2u);
+  EXPECT_EQ(manager_->StateOf("digits", 1).state, State::kUnloading);
+  EXPECT_EQ(old->version(), 1u);
+  old.reset();
+  EXPECT_THAT(metrics_.Render(), HasSubstr("fovea_model_versions_serving 1"));
+}
+
+TEST_F(ModelManagerTest, ANamedVersionIsLoadedOnDemandAndTheLeastUsedGoes) {
+  for (int i = 0; i < 3; ++i) Publish();
+  StartAndWait();
+  EXPECT_EQ((*manager_->AcquireBlocking("digits", 1))->version(), 1u);
+  EXPECT_EQ((*manager_->AcquireBlocking("digits", 2))->version(), 2u);
+  EXPECT_EQ(manager_->StateOf("digits", 3).state, State::kServing);
+  EXPECT_EQ(manager_->StateOf("digits", 2).state, State::kServing);
+  EXPECT_NE(manager_->StateOf("digits", 1).state, State::kServing);
+}
+
+TEST_F(ModelManagerTest, UnknownModelsAndVersionsAreNotFound) {
+  Publish();
+  StartAndWait();
+  EXPECT_TRUE(absl::IsNotFound(manager_->AcquireBlocking("letters", std::nullopt).status()));
+  EXPECT_TRUE(absl::IsNotFound(manager_->AcquireBlocking("digits", 7).status()));
+  EXPECT_TRUE(absl::IsNotFound(manager_->Delete("letters", std::nullopt)));
+}
+
+TEST_F(ModelManagerTest, ADeletedVersionFinishesItsRequestsAndTheOneBeforeTakesOver) {
+  Publish();
+  Publish();
+  StartAndWait();
+  const ModelHandle held = *manager_->AcquireBlocking("digits", std::nullopt);
+  ASSERT_TRUE(manager_->Delete("digits", 2).ok());
+  EXPECT_EQ((*manager_->AcquireBlocking("digits", std::nullopt))->version(), 1u);
+  EXPECT_EQ(held->version(), 2u);
+  ASSERT_TRUE(manager_->Delete("digits", std::nullopt).ok());
+  EXPECT_TRUE(absl::IsNotFound(manager_->AcquireBlocking("digits", std::nullopt).status()));
+  EXPECT_FALSE(Healthy("digits"));
+}
+
+TEST_F(ModelManagerTest, ADamagedModelIsUnavailableAndDoesNotStopTheOthers) {
+  const uint64_t version = Publish();
+  const std::string file = JoinPath(repository_.Folder("digits", version), "model.onnx");
+  ASSERT_TRUE(FileSystem::Real()->WriteAtomically(file, "no model").ok());
+  StartAndWait();
+  EXPECT_FALSE(Healthy("digits"));
+  const ModelManager::Status status = manager_->StateOf("digits", version);
+  EXPECT_EQ(status.state, State::kFailed);
+  EXPECT_THAT(status.message, HasSubstr("model.onnx"));
+  EXPECT_TRUE(absl::IsUnavailable(manager_->AcquireBlocking("digits", std::nullopt).status()));
+  ASSERT_TRUE(manager_->Publish("digits", Publish()).ok());
+  EXPECT_TRUE(Healthy("digits"));
+}
+
+class PredictorTest : public ModelManagerTest {
+ protected:
+  PredictResult Predict(std::vector<PredictImage> images,
+                        absl::Time deadline = absl::InfiniteFuture(), int max_queue = 0) {
+    ThreadPool pool({.threads = 2, .max_queue = max_queue, .name = "decode"});
+    Predictor::Options options;
+    options.pool = &pool;
+    options.slots = &slots_;
+    const Predictor predictor(options);
+    PredictRequest request;
+    request.model = *manager_->AcquireBlocking("digits", std::nullopt);
+    request.images = std::move(images);
+    request.deadline = deadline;
+    PredictResult result;
+    absl::Notification done;
+    predictor.Predict(std::move(request), [&](PredictResult answer) {
+      result = std::move(answer);
+      done.Notify();
+    });
+    EXPECT_TRUE(done.WaitForNotificationWithTimeout(kPatience));
+    return result;
+  }
+  const std::string pixels_ = std::string(16, '\x40');
+};
+
+TEST_F(PredictorTest, AnswersARowOfProbabilitiesForEachImage) {
+  Publish();
+  const PredictResult result =
+      Predict({{pixels_, PixelShape{4, 4, 1}}, {pixels_, PixelShape{2, 8, 1}}});
+  ASSERT_TRUE(result.status.ok()) << result.status;
+  ASSERT_EQ(result.probabilities.size(), 6u);
+  for (int row = 0; row < 2; ++row) {
+    const float* p = result.probabilities.data() + 3 * row;
+    EXPECT_NEAR(p[0] + p[1] + p[2], 1, 1e-5);
+  }
+}
+
+TEST_F(PredictorTest, NamesTheFirstImageThatFails) {
+  Publish();
+  const PredictResult result = Predict({{pixels_, PixelShape{4, 4, 1}}, {"GIF89a", {}}, {"x", {}}});
+  EXPECT_TRUE(absl::IsInvalidArgument(result.status)) << result.status;
+  EXPECT_EQ(result.failed_image, 1);
+}
+
+TEST_F(PredictorTest, DoesNotDecodeWhatIsLate) {
+  Publish();
+  const PredictResult result = Predict({{"GIF89a", {}}}, absl::UnixEpoch());
+  EXPECT_EQ(result.status.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+}  // namespace
+}  // namespace fovea
