@@ -77,6 +77,18 @@ Cores ShareCores(const Config& config, const CpuBudget& budget) {
   return cores;
 }
 
+// The data root without links, as a path from "/"; empty when there is none.
+absl::StatusOr<std::string> FindDataRoot(const std::string& path) {
+  if (path.empty()) return path;
+  std::error_code error;
+  const auto root = std::filesystem::canonical(path, error);
+  if (error || !std::filesystem::is_directory(root)) {
+    return absl::NotFoundError(
+        absl::StrCat("--data-root: found no folder \"", path, "\", expected one"));
+  }
+  return root.string();
+}
+
 std::string WithPort(const std::string& address, int port) {
   return absl::StrCat(address.substr(0, address.rfind(':') + 1), port);
 }
@@ -101,6 +113,7 @@ class ServerApp : public App {
   absl::Status CheckUnused(const std::string& dataset);
 
   const Config config_;
+  std::string data_root_;
   int grpc_port_ = 0, metrics_port_ = 0;
 
   // In the order of construction; destroyed in the opposite one.
@@ -126,6 +139,7 @@ class ServerApp : public App {
 absl::Status ServerApp::Start() {
   RETURN_IF_ERROR(ValidateConfig(config_));
   ASSIGN_OR_RETURN(const std::string trainer, FindTrainer(config_.trainer));
+  ASSIGN_OR_RETURN(data_root_, FindDataRoot(config_.data_root));
   const Cores cores = ShareCores(config_, ReadCpuBudget());
   RETURN_IF_ERROR(OpenState());
   RETURN_IF_ERROR(MakeServing(cores));
@@ -204,7 +218,7 @@ void ServerApp::MakeServices(const Cores& cores) {
   datasets.metrics = &metrics_;
   datasets.workers = workers_.get();
   datasets.imports = imports_.get();
-  datasets.data_root = config_.data_root;
+  datasets.data_root = data_root_;
   datasets.limits = config_.limits;
   datasets.check_unused = [this](const std::string& name) { return CheckUnused(name); };
   services_.push_back(MakeDatasetsService(std::move(datasets)));

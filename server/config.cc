@@ -9,7 +9,6 @@
 namespace fovea {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
 constexpr char kDescription[] =
     "Trains image classifiers and serves them over gRPC (package fovea.v1).\n"
     "SIGTERM or SIGINT drains and stops; a second one stops at once.";
@@ -94,7 +93,7 @@ ConfigOrExit ParseFlags(int argc, const char* const* argv) {
   double delay_ms = 0, grace_seconds = absl::ToDoubleSeconds(config.grace);
   std::string priority = "idle";
   CLI::App app(kDescription, "fovea-server");
-  app.set_version_flag("--version", kVersion);
+  app.set_version_flag("--version", "fovea-server " FOVEA_VERSION);
   AddPlaces(app, config);
   AddServing(app, config, &delay_ms);
   AddLimits(app, config.limits);

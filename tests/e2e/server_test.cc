@@ -239,6 +239,22 @@ TEST_F(ServerTest, TwoServersDoNotShareAFolder) {
   EXPECT_THAT(second.status().message(), HasSubstr("in use by another fovea-server"));
 }
 
+TEST_F(ServerTest, SaysWhyItCannotStart) {
+  Config config = MakeConfig();
+  config.data_dir = folder_.File("other");
+  config.listen = absl::StrCat("127.0.0.1:", app_->grpc_port());
+  EXPECT_EQ(App::Start(config).status().code(), absl::StatusCode::kUnavailable);
+  config.listen = "127.0.0.1:0";
+  config.metrics = absl::StrCat("127.0.0.1:", app_->metrics_port());
+  EXPECT_EQ(App::Start(config).status().code(), absl::StatusCode::kUnavailable);
+  config.metrics = "127.0.0.1:0";
+  config.data_root = folder_.File("missing");
+  EXPECT_THAT(App::Start(config).status().message(), HasSubstr("--data-root: found no folder"));
+  config.data_root.clear();
+  config.trainer = folder_.File("missing");
+  EXPECT_EQ(App::Start(config).status().code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(ServerTest, ReflectionListsTheServices) {
   // ServerReflectionRequest { list_services: "" }, by hand.
   const grpc::Slice slice(std::string("\x3a\x00", 2));
