@@ -131,7 +131,7 @@ void ReportShareOfPeak(const std::string& name, Bench& bench) {
     const double peak = MeasurePeakFlops(width, 0.5);
     std::vector<double> steps;
     double total = 0;
-    while (total < 1.0 || steps.size() < 2) total += steps.emplace_back(bench.Step());
+    while (total < 1.0 || steps.size() < 3) total += steps.emplace_back(bench.Step());
     seconds.push_back(Median(steps));
     shares.push_back(bench.flops / seconds.back() / peak);
   }
@@ -142,7 +142,7 @@ void ReportShareOfPeak(const std::string& name, Bench& bench) {
 // Seconds of every kernel, and the wall time of the run they were taken in: the fastest of some.
 struct Profile {
   explicit Profile(Bench& bench) {
-    for (int run = 0; run < 2 * kRepeats; ++run) {
+    for (int run = 0; run < kRepeats; ++run) {
       std::vector<double> taken;
       bench.FillInputs();
       const double start = Now();
