@@ -139,11 +139,26 @@ class Completer {
     } else {
       FillAdam(*config().mutable_adam());
     }
-    if (!config().has_learning_rate()) {
-      config().set_learning_rate(config().has_sgd() ? 0.05 : 0.001);
-      Chose("learning_rate", config().learning_rate(),
-            config().has_sgd() ? "the default for sgd" : "the default for adam");
+    if (!config().has_learning_rate()) FillLearningRate();
+  }
+
+  // Adam's steps do not depend on the scale of the loss; those of sgd do, and the multi-label loss
+  // is a mean over labels where the single-label one is a sum.
+  void FillLearningRate() {
+    if (!config().has_sgd()) {
+      config().set_learning_rate(0.001);
+      Chose("learning_rate", config().learning_rate(), "the default for adam");
+      return;
     }
+    if (config().task() != v1::TASK_MULTI_LABEL) {
+      config().set_learning_rate(0.05);
+      Chose("learning_rate", config().learning_rate(), "the default for sgd");
+      return;
+    }
+    const auto labels = static_cast<double>(std::min<size_t>(data_.labels.size(), 10));
+    config().set_learning_rate(0.05 * labels);
+    Chose("learning_rate", config().learning_rate(),
+          "0.05 for sgd, times the labels (at most 10), whose losses are averaged");
   }
 
   void FillAdam(v1::Adam& adam) {

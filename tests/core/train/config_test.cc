@@ -152,11 +152,13 @@ TEST(Config, FollowsWhatIsGiven) {
   EXPECT_EQ(values.count("config.epochs"), 0);
 }
 
-TEST(Config, ChoosesThresholdsForMultiLabelOnly) {
+TEST(Config, ChoosesThresholdsAndALargerRateForMultiLabelOnly) {
   const auto scenes = Complete({}, Scenes(), 1);
   ASSERT_TRUE(scenes.ok()) << scenes.status();
   EXPECT_EQ(scenes->config.task(), v1::TASK_MULTI_LABEL);
   EXPECT_EQ(ValuesOf(*scenes).at("config.thresholding.thresholds.every_label"), "0.5");
+  // Ten labels, whose losses are averaged.
+  EXPECT_EQ(ValuesOf(*scenes).at("config.learning_rate"), "0.5");
   const auto digits = Complete({}, Digits(), 1);
   ASSERT_TRUE(digits.ok()) << digits.status();
   EXPECT_FALSE(digits->config.has_thresholds());
