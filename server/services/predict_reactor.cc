@@ -126,10 +126,10 @@ void PredictReactor::Begin(ModelHandle model) {
   request.deadline = call_.deadline();
   request.cancel = cancel_;
   shared_.predictor->Predict(std::move(request),
-                             [this](PredictResult result) { End(std::move(result)); });
+                             [this](const PredictResult& result) { End(result); });
 }
 
-void PredictReactor::End(PredictResult result) {
+void PredictReactor::End(const PredictResult& result) {
   if (!result.status.ok()) {
     Finish(call_.End(Error(result)));
     return;

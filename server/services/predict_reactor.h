@@ -37,7 +37,7 @@ class PredictReactor : public grpc::ServerUnaryReactor {
 
  private:
   void Begin(ModelHandle model);
-  void End(PredictResult result);
+  void End(const PredictResult& result);
   absl::Status Error(const PredictResult& result) const;
   void Fill(const PredictResult& result);
 

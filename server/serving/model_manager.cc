@@ -29,7 +29,7 @@ ModelManager::~ModelManager() {
   pool_.reset();
 }
 
-void ModelManager::Start(std::function<void()> done) {
+void ModelManager::Start(const std::function<void()>& done) {
   const absl::StatusOr<std::vector<std::string>> names = repository_->List();
   if (!names.ok()) LogError("cannot list models", {{"status", names.status()}});
   if (!names.ok() || names->empty()) return done();

@@ -45,7 +45,7 @@ class ModelManager {
   ModelManager& operator=(const ModelManager&) = delete;
 
   // Begins to load the newest version of every model; `done` runs when each has been tried.
-  void Start(std::function<void()> done);
+  void Start(const std::function<void()>& done);
 
   // Calls `ready` once with a handle: at once, on this thread, when the version is live, else on a
   // loading thread. Without a version: the newest that is live. NotFound names the model or the
