@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 
 namespace fovea {
@@ -40,6 +42,24 @@ absl::StatusOr<std::unique_ptr<Buffer>> AllocateHost(size_t bytes) {
     madvise(reinterpret_cast<void*>(address), bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
   }
   return std::make_unique<HostBuffer>(mapping, mapped, reinterpret_cast<void*>(address), bytes);
+}
+
+absl::StatusOr<std::unique_ptr<Buffer>> HostBackend::Allocate(size_t bytes) const {
+  return AllocateHost(bytes);
+}
+
+absl::Status HostBackend::Upload(const void* source, void* address, size_t bytes) const {
+  std::memcpy(address, source, bytes);
+  return absl::OkStatus();
+}
+
+absl::Status HostBackend::Download(const void* address, void* target, size_t bytes) const {
+  std::memcpy(target, address, bytes);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Stream>> HostBackend::NewStream() const {
+  return std::make_unique<HostStream>();
 }
 
 }  // namespace fovea

@@ -1,4 +1,5 @@
-// Host memory and the host stream: what every backend whose device is the processor shares.
+// Host memory and the host stream, and HostBackend: what every backend whose device is the
+// processor shares.
 #pragma once
 
 #include <memory>
@@ -15,6 +16,16 @@ absl::StatusOr<std::unique_ptr<Buffer>> AllocateHost(size_t bytes);
 class HostStream : public Stream {
  public:
   absl::Status Synchronize() override { return absl::OkStatus(); }
+};
+
+// A backend whose memory is the host's.
+class HostBackend : public Backend {
+ public:
+  absl::StatusOr<std::unique_ptr<Buffer>> Allocate(size_t bytes) const override;
+  absl::Status Upload(const void* source, void* address, size_t bytes) const override;
+  absl::Status Download(const void* address, void* target, size_t bytes) const override;
+  bool host_memory() const override { return true; }
+  absl::StatusOr<std::unique_ptr<Stream>> NewStream() const override;
 };
 
 }  // namespace fovea

@@ -26,21 +26,12 @@
 #include "core/nets/net.h"
 #include "core/runtime/executor.h"
 #include "tests/bench/allocations.h"
+#include "tests/bench/or_die.h"
 
 namespace fovea::bench {
 namespace {
 
 constexpr int kRepeats = 5;
-
-template <typename T>
-T OrDie(absl::StatusOr<T> result) {
-  if (!result.ok()) {
-    std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
-    std::exit(1);
-  }
-  return std::move(result).value();
-}
-void OrDie(const absl::Status& status) { OrDie(status.ok() ? absl::StatusOr<int>(0) : status); }
 
 void Print(const std::string& name, double value) {
   std::printf("%s=%.4g\n", name.c_str(), value);

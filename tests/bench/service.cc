@@ -29,6 +29,7 @@
 #include "fovea/v1/models.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "server/app.h"
+#include "tests/bench/or_die.h"
 
 namespace fovea::bench {
 namespace {
@@ -36,16 +37,7 @@ namespace {
 constexpr int kSide = 8, kLabels = 10, kBlocks = 5;
 constexpr int kMinCalls = 500;  // fewer have no 99th percentile
 
-template <typename T>
-T OrDie(absl::StatusOr<T> result) {
-  if (!result.ok()) {
-    std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
-    std::exit(1);
-  }
-  return std::move(result).value();
-}
-void OrDie(const absl::Status& status) { OrDie(status.ok() ? absl::StatusOr<int>(0) : status); }
-void OrDie(const grpc::Status& status) {
+void CallOrDie(const grpc::Status& status) {
   if (status.ok()) return;
   std::fprintf(stderr, "%s\n", status.error_message().c_str());
   std::exit(1);
@@ -173,7 +165,7 @@ class Bench {
     for (int i = 0; i < 1000; ++i) {
       grpc::ClientContext context;
       v1::Model model;
-      OrDie(models.Get(&context, request, &model));
+      CallOrDie(models.Get(&context, request, &model));
       if (model.state() == v1::MODEL_STATE_SERVING) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -189,7 +181,7 @@ class Bench {
   void Predict() {
     grpc::ClientContext context;
     v1::PredictResponse response;
-    OrDie(classifier_->Predict(&context, request_, &response));
+    CallOrDie(classifier_->Predict(&context, request_, &response));
   }
 
   const int calls_;

@@ -9,8 +9,6 @@
 namespace fovea::cpu {
 namespace {
 
-using Direction = ConvProblem::Direction;
-
 // Weights as oneDNN wants them: with an axis of groups where there are several.
 Desc DenseWeights(const ConvProblem& problem) {
   const Dims& w = problem.w.dims;
@@ -124,22 +122,6 @@ absl::StatusOr<PrimitiveDesc> CreateAsStored(const ConvProblem& problem, bool al
                    problem.y.ToString(), "; allow_slow_kernels accepts it"));
 }
 
-std::vector<Argument> Arguments(const ConvProblem& problem) {
-  switch (problem.direction) {
-    case Direction::kForward: {
-      std::vector<Argument> arguments = {In(DNNL_ARG_SRC, 0), In(DNNL_ARG_WEIGHTS, 1),
-                                         Out(DNNL_ARG_DST, 0)};
-      if (problem.conv.has_bias) arguments.push_back(In(DNNL_ARG_BIAS, 2));
-      return arguments;
-    }
-    case Direction::kBackwardData:
-      return {In(DNNL_ARG_DIFF_DST, 0), In(DNNL_ARG_WEIGHTS, 1), Out(DNNL_ARG_DIFF_SRC, 0)};
-    case Direction::kBackwardWeights:
-      return {In(DNNL_ARG_SRC, 0), In(DNNL_ARG_DIFF_DST, 1), Out(DNNL_ARG_DIFF_WEIGHTS, 0)};
-  }
-  return {};
-}
-
 }  // namespace
 
 std::optional<ConvProblem> ConvProblem::Of(const Graph& graph, const Node& node, bool training) {
@@ -183,7 +165,8 @@ absl::StatusOr<ConvLayouts> ChooseConvLayouts(const ConvProblem& problem,
 absl::StatusOr<Lowered> LowerConv(const NodeView& view, const CompileOptions& options) {
   const ConvProblem problem = *ConvProblem::Of(view.graph, view.node, options.training);
   ASSIGN_OR_RETURN(const PrimitiveDesc desc, CreateAsStored(problem, options.allow_slow_kernels));
-  ASSIGN_OR_RETURN(Lowered lowered, LowerPrimitive(desc, Arguments(problem)));
+  ASSIGN_OR_RETURN(Lowered lowered, LowerPrimitive(desc, ProductArguments(problem.direction,
+                                                                          problem.conv.has_bias)));
   if (problem.direction == Direction::kForward && problem.conv.has_residual) {
     lowered.in_place_input = problem.conv.has_bias ? 3 : 2;
   }

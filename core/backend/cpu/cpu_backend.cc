@@ -1,6 +1,5 @@
 #include "core/backend/cpu/cpu_backend.h"
 
-#include <cstring>
 #include <utility>
 #include <variant>
 
@@ -74,22 +73,9 @@ absl::StatusOr<Lowered> LowerSinglePrecision(const NodeView& view, const Compile
       view.node.attrs);
 }
 
-class Cpu : public Backend {
+class Cpu : public HostBackend {
  public:
   const char* name() const override { return "cpu"; }
-
-  absl::StatusOr<std::unique_ptr<Buffer>> Allocate(size_t bytes) const override {
-    return AllocateHost(bytes);
-  }
-  absl::Status Upload(const void* source, void* address, size_t bytes) const override {
-    std::memcpy(address, source, bytes);
-    return absl::OkStatus();
-  }
-  absl::Status Download(const void* address, void* target, size_t bytes) const override {
-    std::memcpy(target, address, bytes);
-    return absl::OkStatus();
-  }
-  bool host_memory() const override { return true; }
   size_t Bytes(const Type& type) const override { return cpu::LayoutBytes(type); }
 
   bool Supports(const Graph& graph, const Node& node) const override {
@@ -107,10 +93,6 @@ class Cpu : public Backend {
     return absl::Status(
         lowered.status().code(),
         absl::StrCat(OpOf(node.attrs).name, " \"", node.name, "\": ", lowered.status().message()));
-  }
-
-  absl::StatusOr<std::unique_ptr<Stream>> NewStream() const override {
-    return std::make_unique<HostStream>();
   }
 
  private:

@@ -11,7 +11,6 @@ namespace {
 
 // Types and roles of a dense node in any of its directions.
 struct DenseProblem {
-  enum class Direction { kForward, kBackwardData, kBackwardWeights };
   Direction direction = Direction::kForward;
   Dense dense;
   Type x, w, y;
@@ -29,7 +28,6 @@ struct DenseProblem {
     return {Direction::kBackwardWeights, {}, in(0), out, in(1), training};
   }
 };
-using Direction = DenseProblem::Direction;
 
 absl::StatusOr<PrimitiveDesc> CreateForward(const DenseProblem& problem, const Desc& w,
                                             const PrimitiveAttr& attr) {
@@ -64,22 +62,6 @@ absl::StatusOr<PrimitiveDesc> Create(const DenseProblem& problem, const Desc& w)
   return CreateDesc(&op, MakeAttr(), hint.get());
 }
 
-std::vector<Argument> Arguments(const DenseProblem& problem) {
-  switch (problem.direction) {
-    case Direction::kForward: {
-      std::vector<Argument> arguments = {In(DNNL_ARG_SRC, 0), In(DNNL_ARG_WEIGHTS, 1),
-                                         Out(DNNL_ARG_DST, 0)};
-      if (problem.dense.has_bias) arguments.push_back(In(DNNL_ARG_BIAS, 2));
-      return arguments;
-    }
-    case Direction::kBackwardData:
-      return {In(DNNL_ARG_DIFF_DST, 0), In(DNNL_ARG_WEIGHTS, 1), Out(DNNL_ARG_DIFF_SRC, 0)};
-    case Direction::kBackwardWeights:
-      return {In(DNNL_ARG_SRC, 0), In(DNNL_ARG_DIFF_DST, 1), Out(DNNL_ARG_DIFF_WEIGHTS, 0)};
-  }
-  return {};
-}
-
 }  // namespace
 
 absl::StatusOr<Layout> ChooseDenseWeights(const Graph& graph, const Node& node, bool training) {
@@ -100,7 +82,8 @@ absl::StatusOr<Lowered> LowerDense(const NodeView& view, const CompileOptions& o
         "the cpu backend has only a slow kernel (", kernel, ") for x ", problem.x.ToString(),
         ", w ", problem.w.ToString(), "; allow_slow_kernels accepts it"));
   }
-  ASSIGN_OR_RETURN(Lowered lowered, LowerPrimitive(desc, Arguments(problem)));
+  ASSIGN_OR_RETURN(Lowered lowered, LowerPrimitive(desc, ProductArguments(problem.direction,
+                                                                          problem.dense.has_bias)));
   if (problem.direction == Direction::kForward && problem.dense.has_residual) {
     lowered.in_place_input = problem.dense.has_bias ? 3 : 2;
   }

@@ -141,9 +141,9 @@ class Planner {
     const bool few_channels = problem.conv.group == 1 && problem.x.dims[1] < BlockChannels();
     const LayoutPair blocked = {kBlocked, kBlocked}, nhwc = {kNhwc, kNhwc};
     const LayoutPair planes = {kDense, kBlocked}, dense = {kDense, kDense};
-    const bool forward = problem.direction == ConvProblem::Direction::kForward;
+    const bool forward = problem.direction == Direction::kForward;
     std::vector<LayoutPair> candidates;
-    if (problem.direction == ConvProblem::Direction::kBackwardWeights) {
+    if (problem.direction == Direction::kBackwardWeights) {
       candidates.push_back({problem.x.layout, problem.y.layout});
     }
     if (preferred_ == kNhwc) {

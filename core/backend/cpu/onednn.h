@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "core/backend/backend.h"
 #include "core/backend/cpu/layouts.h"
+#include "core/backend/cpu/products.h"
 #include "oneapi/dnnl/dnnl.h"
 
 namespace fovea::cpu {
@@ -71,6 +72,9 @@ struct Argument {
 };
 inline Argument In(int argument, int index) { return {argument, Argument::From::kInput, index}; }
 inline Argument Out(int argument, int index) { return {argument, Argument::From::kOutput, index}; }
+
+// The arguments of a convolution or dense node in a direction: its inputs and outputs in order.
+std::vector<Argument> ProductArguments(Direction direction, bool has_bias);
 
 // The primitive as a kernel; scratch and name are filled in.
 absl::StatusOr<Lowered> LowerPrimitive(const PrimitiveDesc& desc, std::vector<Argument> arguments);

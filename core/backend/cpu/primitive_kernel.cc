@@ -76,6 +76,22 @@ class PrimitiveKernel : public Kernel {
 
 }  // namespace
 
+std::vector<Argument> ProductArguments(Direction direction, bool has_bias) {
+  switch (direction) {
+    case Direction::kForward: {
+      std::vector<Argument> arguments = {In(DNNL_ARG_SRC, 0), In(DNNL_ARG_WEIGHTS, 1),
+                                         Out(DNNL_ARG_DST, 0)};
+      if (has_bias) arguments.push_back(In(DNNL_ARG_BIAS, 2));
+      return arguments;
+    }
+    case Direction::kBackwardData:
+      return {In(DNNL_ARG_DIFF_DST, 0), In(DNNL_ARG_WEIGHTS, 1), Out(DNNL_ARG_DIFF_SRC, 0)};
+    case Direction::kBackwardWeights:
+      return {In(DNNL_ARG_SRC, 0), In(DNNL_ARG_DIFF_DST, 1), Out(DNNL_ARG_DIFF_WEIGHTS, 0)};
+  }
+  return {};
+}
+
 absl::StatusOr<Lowered> LowerPrimitive(const PrimitiveDesc& desc, std::vector<Argument> arguments) {
   dnnl_primitive_t primitive = nullptr;
   RETURN_IF_DNNL_ERROR(dnnl_primitive_create(&primitive, desc.get()), "creating a primitive");

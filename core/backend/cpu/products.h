@@ -12,10 +12,11 @@
 
 namespace fovea::cpu {
 
+enum class Direction { kForward, kBackwardData, kBackwardWeights };
+
 // A convolution in one of its three directions. x, w, y are the types on the input, weight and
 // output side, whether values or gradients.
 struct ConvProblem {
-  enum class Direction { kForward, kBackwardData, kBackwardWeights };
   Direction direction = Direction::kForward;
   Conv conv;
   Type x, w, y;
