@@ -15,7 +15,7 @@ constexpr int kLongestBar = 30;
 
 // Joins parts that fit `columns`, dropping from the back, and fills what is left with a bar after
 // the first part.
-std::string Compose(const std::string& front, double share, std::vector<std::string> parts,
+std::string Compose(const std::string& front, double share, const std::vector<std::string>& parts,
                     int columns) {
   const size_t limit = static_cast<size_t>(std::max(columns, 1));
   const std::string percent = absl::StrFormat("%3d%%", static_cast<int>(share * 100));
@@ -72,7 +72,7 @@ std::string FormatTrainingBar(const TrainingProgress& progress, int columns) {
     parts.push_back(absl::StrFormat("%.0f img/s", *progress.images_per_second));
   }
   if (progress.eta.has_value()) parts.push_back(absl::StrCat("ETA ", FormatClock(*progress.eta)));
-  return Compose(front, std::clamp(share, 0.0, 1.0), std::move(parts), columns);
+  return Compose(front, std::clamp(share, 0.0, 1.0), parts, columns);
 }
 
 std::string FormatTrainingLine(const TrainingProgress& progress) {
