@@ -5,27 +5,21 @@
 // Thread-safe: calls may run at the same time.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "core/base/cancel.h"
-#include "fovea/v1/classifier.grpc.pb.h"
-#include "fovea/v1/datasets.grpc.pb.h"
-#include "fovea/v1/jobs.grpc.pb.h"
-#include "fovea/v1/models.grpc.pb.h"
-#include "grpcpp/channel.h"
-#include "grpcpp/client_context.h"
+#include "fovea/v1/classifier.pb.h"
+#include "fovea/v1/datasets.pb.h"
+#include "fovea/v1/jobs.pb.h"
+#include "fovea/v1/models.pb.h"
 
 namespace fovea {
 
@@ -53,6 +47,7 @@ class Client {
   // `address` is host:port. Does not wait for the server: the first call tells.
   Client(const std::string& address, Options options);
   explicit Client(const std::string& address) : Client(address, Options()) {}
+  ~Client();
 
   absl::StatusOr<v1::Dataset> CreateDataset(const v1::CreateDatasetRequest& request);
   absl::StatusOr<v1::Dataset> GetDataset(const std::string& name);
@@ -85,31 +80,8 @@ class Client {
   void Cancel();
 
  private:
-  class Call;
-  struct Followed;
-
-  // Runs one unary call of `stub` with the call timeout.
-  template <typename Stub, typename Request, typename Response>
-  absl::Status Run(Stub* stub,
-                   grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-                   const Request& request, Response* response, absl::Duration timeout);
-  absl::Status Read(grpc::ClientReader<v1::JobEvent>* reader, Call* call, Followed* followed,
-                    const JobObserver& observer);
-  absl::StatusOr<v1::Job> Follow(absl::Status status, Followed followed,
-                                 const JobObserver& observer);
-  absl::Status WatchOnce(Followed* followed, const JobObserver& observer);
-
-  const std::string address_;
-  const Options options_;
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<v1::Classifier::Stub> classifier_;
-  const std::unique_ptr<v1::Datasets::Stub> datasets_;
-  const std::unique_ptr<v1::Jobs::Stub> jobs_;
-  const std::unique_ptr<v1::Models::Stub> models_;
-
-  CancelToken cancel_;
-  absl::Mutex mutex_;
-  std::set<grpc::ClientContext*> calls_ ABSL_GUARDED_BY(mutex_);
+  class Connection;  // keeps gRPC's headers out of this one
+  const std::unique_ptr<Connection> connection_;
 };
 
 }  // namespace fovea
