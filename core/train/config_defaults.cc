@@ -150,15 +150,20 @@ class Completer {
       Chose("learning_rate", config().learning_rate(), "the default for adam");
       return;
     }
+    // Without batch norm a rate of 0.05 with momentum kills the ReLUs of these nets at once.
+    const bool plain = config().has_mlp() || config().net() == "lenet";
+    const double rate = plain ? 0.01 : 0.05;
+    const std::string reason =
+        plain ? "the default for sgd on a net without batch norm" : "the default for sgd";
     if (config().task() != v1::TASK_MULTI_LABEL) {
-      config().set_learning_rate(0.05);
-      Chose("learning_rate", config().learning_rate(), "the default for sgd");
+      config().set_learning_rate(rate);
+      Chose("learning_rate", rate, reason);
       return;
     }
     const auto labels = static_cast<double>(std::min<size_t>(data_.labels.size(), 10));
-    config().set_learning_rate(0.05 * labels);
+    config().set_learning_rate(rate * labels);
     Chose("learning_rate", config().learning_rate(),
-          "0.05 for sgd, times the labels (at most 10), whose losses are averaged");
+          reason + ", times the labels (at most 10), whose losses are averaged");
   }
 
   void FillAdam(v1::Adam& adam) {

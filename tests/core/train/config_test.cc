@@ -94,6 +94,14 @@ TEST(Config, LeavesACompleteOneAlone) {
   }
 }
 
+TEST(Config, LearnsMoreSlowlyWithoutBatchNorm) {
+  for (const char* net : {"net: \"lenet\"", "net: \"mlp\"", "mlp { hidden: 8 }"}) {
+    const auto complete = Complete(Parse(net), Digits(), 1);
+    ASSERT_TRUE(complete.ok()) << complete.status();
+    EXPECT_EQ(complete->config.learning_rate(), 0.01) << net;
+  }
+}
+
 struct InputCase {
   const char* what;
   int median_width, median_height;
