@@ -36,7 +36,7 @@ std::optional<uint64_t> StepOf(const std::string& name) {
 }
 
 // The text of a manifest with its own checksum in a last, commented line.
-std::string WithChecksum(std::string text) {
+std::string WithChecksum(absl::string_view text) {
   return absl::StrCat(text, kChecksum, absl::Hex(Crc32c(text), absl::kZeroPad8), "\n");
 }
 

@@ -113,8 +113,7 @@ absl::StatusOr<Net> NetBuilder::Finish(const std::string& name, ValueId x) {
 ValueId NetBuilder::Node(const std::string& name, Attrs attrs, std::vector<ValueId> inputs,
                          std::vector<float> constants) {
   if (!status_.ok()) return kNoValue;
-  absl::StatusOr<ValueId> y =
-      net_.graph.Add1(name, std::move(attrs), std::move(inputs), std::move(constants));
+  absl::StatusOr<ValueId> y = net_.graph.Add1(name, attrs, std::move(inputs), std::move(constants));
   if (y.ok()) return *y;
   status_ = y.status();
   return kNoValue;

@@ -287,8 +287,8 @@ absl::Status NodeReader::Produce(Attrs attrs, std::vector<ValueId> inputs,
       return absl::UnimplementedError(absl::StrCat("output ", i));
     }
   }
-  ASSIGN_OR_RETURN(const ValueId y, graph().Add1(last.name(), std::move(attrs), std::move(inputs),
-                                                 std::move(constants)));
+  ASSIGN_OR_RETURN(const ValueId y,
+                   graph().Add1(last.name(), attrs, std::move(inputs), std::move(constants)));
   const std::string& output = last.proto().output(0);
   graph().mutable_value(y).name = output;
   reader_.ids_[output] = y;

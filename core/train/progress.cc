@@ -6,7 +6,7 @@
 
 namespace fovea {
 ProgressMeter::ProgressMeter(Options options)
-    : options_(std::move(options)),
+    : options_(options),
       start_(options_.clock->Elapsed()),
       window_start_(options_.clock->Elapsed()) {}
 

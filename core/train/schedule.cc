@@ -36,8 +36,8 @@ double Schedule::LearningRate(int64_t step) const {
              (final_factor_ + (1 - final_factor_) * (1 + std::cos(std::numbers::pi * t)) / 2);
     }
     case Kind::kStep: {
-      const int64_t epoch = step / steps_per_epoch_;
-      return rate_ * std::pow(gamma_, static_cast<double>(epoch / every_epochs_));
+      const int64_t drops = step / steps_per_epoch_ / every_epochs_;
+      return rate_ * std::pow(gamma_, static_cast<double>(drops));
     }
   }
   return rate_;
