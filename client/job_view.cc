@@ -66,6 +66,11 @@ void JobView::ShowProgress(const v1::Progress& progress, absl::Time time) {
   progress_.total_steps = progress.total_steps();
   progress_.loss = progress.loss();
   progress_.images_per_second = progress.images_per_second();
+  const bool validated = !progress_.measure.empty() && progress_.measure != "train_accuracy";
+  if (progress.has_accuracy() && !validated) {
+    progress_.measure = "train_accuracy";
+    progress_.measure_value = progress.accuracy();
+  }
   progress_.eta.reset();
   if (progress.has_eta()) progress_.eta = FromProto(progress.eta());
   if (session_.io().out_is_terminal) return DrawBar();

@@ -34,6 +34,9 @@ std::string ShortMeasure(const TrainingProgress& progress) {
   if (progress.measure == "accuracy") {
     return absl::StrFormat("acc %.1f%%", 100 * progress.measure_value);
   }
+  if (progress.measure == "train_accuracy") {
+    return absl::StrFormat("train acc %.1f%%", 100 * progress.measure_value);
+  }
   return absl::StrFormat("hamming %.4f", progress.measure_value);
 }
 

@@ -20,8 +20,10 @@ struct TrainingProgress {
   uint64_t step = 0;  // steps done
   uint64_t total_steps = 0;
   std::optional<double> loss;
-  std::string measure;       // "accuracy" or "hamming_loss"; empty without validation
-  double measure_value = 0;  // of the last epoch's validation, in [0, 1]
+  // "accuracy" or "hamming_loss" of the last epoch's validation; without one "train_accuracy", of
+  // the training images since the progress before.
+  std::string measure;
+  double measure_value = 0;  // in [0, 1]
   std::optional<double> images_per_second;
   std::optional<absl::Duration> eta;
 };

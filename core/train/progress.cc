@@ -1,19 +1,19 @@
 #include "core/train/progress.h"
 
-#include <utility>
-
 #include "core/train/timestamp.h"
 
 namespace fovea {
+
 ProgressMeter::ProgressMeter(Options options)
     : options_(options),
       start_(options_.clock->Elapsed()),
       window_start_(options_.clock->Elapsed()) {}
 
-void ProgressMeter::Add(double loss, double learning_rate) {
+void ProgressMeter::Add(double loss, double accuracy, double learning_rate) {
   ++steps_;
   ++window_steps_;
   window_loss_ += loss;
+  window_accuracy_ += accuracy;
   learning_rate_ = learning_rate;
 }
 
@@ -34,7 +34,10 @@ v1::Progress ProgressMeter::Take() {
   progress.set_attempt_images(steps_ * options_.images_per_step);
   progress.set_attempt_flops(
       static_cast<uint64_t>(static_cast<double>(steps_) * options_.flops_per_step));
-  if (window_steps_ > 0) progress.set_loss(window_loss_ / static_cast<double>(window_steps_));
+  if (window_steps_ > 0) {
+    progress.set_loss(window_loss_ / static_cast<double>(window_steps_));
+    progress.set_accuracy(window_accuracy_ / static_cast<double>(window_steps_));
+  }
   if (seconds > 0) {
     const double steps_per_second = static_cast<double>(window_steps_) / seconds;
     progress.set_images_per_second(steps_per_second *
@@ -50,6 +53,7 @@ v1::Progress ProgressMeter::Take() {
   window_start_ = now;
   window_steps_ = 0;
   window_loss_ = 0;
+  window_accuracy_ = 0;
   return progress;
 }
 

@@ -1,8 +1,8 @@
 // ProgressMeter: turns steps into the Progress that a job shows, at most one per interval.
 //
-// A window runs from one Progress to the next; loss and rates are means over it. Time spent
-// evaluating or saving (Pause to Continue) is in no window, so that images per second are those of
-// training, but it counts for the ETA. Not thread-safe.
+// A window runs from one Progress to the next; loss, accuracy and rates are means over it. Time
+// spent evaluating or saving (Pause to Continue) is in no window, so that images per second are
+// those of training, but it counts for the ETA. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ class ProgressMeter {
   // The attempt and the first window begin now.
   explicit ProgressMeter(Options options);
 
-  void Add(double loss, double learning_rate);
+  void Add(double loss, double accuracy, double learning_rate);
 
   // Whether the interval has passed and there is a step to report.
   bool IsDue() const;
@@ -48,6 +48,7 @@ class ProgressMeter {
   int64_t steps_ = 0;  // of this attempt
   int64_t window_steps_ = 0;
   double window_loss_ = 0;
+  double window_accuracy_ = 0;
   double learning_rate_ = 0;
 };
 

@@ -82,7 +82,7 @@ absl::Status Trainer::RunStep() {
                      options_.job.config().learning_rate());
   }
   position_.epoch_loss_sum += outcome.loss;
-  meter_->Add(outcome.loss, learning_rate_);
+  meter_->Add(outcome.loss, outcome.accuracy, learning_rate_);
   const bool last = position_.step == schedule_->total_steps();
   return meter_->IsDue() || last ? EmitProgress() : absl::OkStatus();
 }

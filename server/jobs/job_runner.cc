@@ -240,7 +240,7 @@ absl::Status JobRunner::OnEvent(Attempt& attempt, const v1::JobEvent& event) {
     const TrainingMetrics& metrics = parts_.metrics->training;
     metrics.epoch.Set(event.epoch().epoch());
     if (event.epoch().has_validation()) {
-      metrics.accuracy.Set(AccuracyOf(event.epoch().validation()));
+      metrics.validation_accuracy.Set(AccuracyOf(event.epoch().validation()));
       metrics.validation_loss.Set(event.epoch().validation().log_loss());
     }
   }
@@ -263,6 +263,7 @@ void JobRunner::OnProgress(Attempt& attempt, const v1::JobEvent& event) {
     metrics.flops.Add(static_cast<double>(now.attempt_flops() - before.attempt_flops()));
   }
   metrics.loss.Set(now.loss());
+  if (now.has_accuracy()) metrics.accuracy.Set(now.accuracy());
   metrics.learning_rate.Set(now.learning_rate());
   metrics.images_per_second.Set(now.images_per_second());
   metrics.epoch.Set(now.epoch());

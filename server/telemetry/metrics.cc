@@ -66,6 +66,9 @@ TrainingMetrics MakeTraining(MetricsRegistry& registry) {
   metrics.epoch = gauge("fovea_training_epoch", "Whole epochs done by the last job.");
   metrics.accuracy =
       gauge("fovea_training_accuracy_ratio",
+            "Share of right decisions on training images, mean of the last second's steps.");
+  metrics.validation_accuracy =
+      gauge("fovea_training_validation_accuracy_ratio",
             "Share of right decisions on the validation split after the last epoch.");
   metrics.validation_loss =
       gauge("fovea_training_validation_loss", "Loss on the validation split after the last epoch.");

@@ -52,15 +52,16 @@ struct ModelMetrics {
 
 // The running job; gauges keep their last value when it ends, except the rates, which fall to 0.
 struct TrainingMetrics {
-  Counter images;           // fovea_images_trained_total
-  Counter flops;            // fovea_flops_total{work="train"}
-  Gauge images_per_second;  // fovea_training_images_per_second
-  Gauge loss;               // fovea_training_loss
-  Gauge learning_rate;      // fovea_training_learning_rate
-  Gauge epoch;              // fovea_training_epoch, whole epochs done
-  Gauge accuracy;           // fovea_training_accuracy_ratio, validation; multi-label: of decisions
-  Gauge validation_loss;    // fovea_training_validation_loss
-  Gauge share_of_peak;      // fovea_training_share_of_peak_ratio
+  Counter images;             // fovea_images_trained_total
+  Counter flops;              // fovea_flops_total{work="train"}
+  Gauge images_per_second;    // fovea_training_images_per_second
+  Gauge loss;                 // fovea_training_loss
+  Gauge learning_rate;        // fovea_training_learning_rate
+  Gauge epoch;                // fovea_training_epoch, whole epochs done
+  Gauge accuracy;             // fovea_training_accuracy_ratio; multi-label: of decisions
+  Gauge validation_loss;      // fovea_training_validation_loss
+  Gauge validation_accuracy;  // fovea_training_validation_accuracy_ratio
+  Gauge share_of_peak;        // fovea_training_share_of_peak_ratio
 };
 
 struct JobMetrics {

@@ -58,6 +58,12 @@ TEST(FormatTrainingBar, ShowsOnlyWhatIsKnown) {
   EXPECT_EQ(FormatTrainingBar(progress, 79), "epoch 1/3 [>                             ]   0%");
 }
 
+TEST(FormatTrainingBar, TellsTrainingAccuracyFromThatOfValidation) {
+  TrainingProgress progress = Typical();
+  progress.measure = "train_accuracy";
+  EXPECT_NE(FormatTrainingBar(progress, 100).find("train acc 97.1%"), std::string::npos);
+}
+
 TEST(FormatTrainingLine, IsPlainText) {
   EXPECT_EQ(FormatTrainingLine(Typical()),
             "epoch 2/20  step 125/1250  loss 0.1235  accuracy 0.9710  images/s 1034.4  eta 62s");

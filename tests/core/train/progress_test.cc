@@ -21,7 +21,7 @@ class ProgressMeterTest : public ::testing::Test {
   void Steps(ProgressMeter& meter, int steps, double loss) {
     for (int i = 0; i < steps; ++i) {
       clock_.Advance(absl::Milliseconds(250));
-      meter.Add(loss, 0.1);
+      meter.Add(loss, loss / 4, 0.1);
     }
   }
 
@@ -32,7 +32,7 @@ TEST_F(ProgressMeterTest, IsDueOnceAnIntervalWhenThereIsAStep) {
   ProgressMeter meter(Options());
   clock_.Advance(absl::Seconds(5));
   EXPECT_FALSE(meter.IsDue());
-  meter.Add(1, 0.1);
+  meter.Add(1, 0.5, 0.1);
   EXPECT_TRUE(meter.IsDue());
   meter.Take();
   Steps(meter, 3, 1);
@@ -53,6 +53,7 @@ TEST_F(ProgressMeterTest, GivesMeansOverTheWindowAndSumsOverTheAttempt) {
   EXPECT_EQ(progress.epoch(), 1);
   EXPECT_EQ(progress.total_epochs(), 10);
   EXPECT_DOUBLE_EQ(progress.loss(), 1.5);
+  EXPECT_DOUBLE_EQ(progress.accuracy(), 0.375);
   EXPECT_DOUBLE_EQ(progress.learning_rate(), 0.1);
   EXPECT_DOUBLE_EQ(progress.images_per_second(), 32);
   EXPECT_EQ(progress.attempt_images(), 96);
