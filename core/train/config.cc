@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status.h"
+#include "core/train/config_sections.h"
 
 namespace fovea {
 namespace {
@@ -21,7 +22,33 @@ absl::Status CheckData(const DatasetStatistics& data) {
   return absl::OkStatus();
 }
 
+// In the order in which defaults build on one another, and violations are told.
+struct Section {
+  void (*fill)(ConfigFill&);
+  void (*check)(ConfigCheck&);
+};
+constexpr Section kSections[] = {
+    {FillInput, CheckInput},       {FillNet, CheckNet},
+    {FillLength, CheckLength},     {FillOptimizer, CheckOptimizer},
+    {FillSchedule, CheckSchedule}, {FillAugmentation, CheckAugmentation},
+    {FillLabels, CheckLabels},     {FillExecution, CheckExecution},
+};
+
 }  // namespace
+
+CompleteConfig FillDefaults(v1::TrainingConfig config, const DatasetStatistics& data,
+                            int default_width) {
+  ConfigFill fill(std::move(config), data, default_width);
+  for (const Section& section : kSections) section.fill(fill);
+  return fill.Take();
+}
+
+std::vector<FieldViolation> FindViolations(const v1::TrainingConfig& config,
+                                           const DatasetStatistics& data) {
+  ConfigCheck check(config, data);
+  for (const Section& section : kSections) section.check(check);
+  return check.Take();
+}
 
 absl::StatusOr<CompleteConfig> Complete(const v1::TrainingConfig& config,
                                         const DatasetStatistics& data, int default_width,

@@ -1,0 +1,92 @@
+// What the sections of the configuration share. Each section (a config_*.cc of its own) has a Fill,
+// which completes its fields and writes down each choice, and a Check, which holds the complete
+// fields against their ranges and the data set. config.cc runs them in the order declared here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "core/data/dataset_types.h"
+#include "core/train/config.h"
+#include "fovea/v1/training.pb.h"
+
+namespace fovea {
+
+// A configuration being completed, field by field. Paths leave out "config.".
+class ConfigFill {
+ public:
+  ConfigFill(v1::TrainingConfig config, const DatasetStatistics& data, int default_width);
+
+  v1::TrainingConfig& config() { return complete_.config; }
+  const DatasetStatistics& data() const { return data_; }
+  int default_width() const { return default_width_; }  // threads of a step, at least 1
+  bool is_multi_label() const { return complete_.config.task() == v1::TASK_MULTI_LABEL; }
+
+  void Chose(absl::string_view field, const absl::AlphaNum& value, absl::string_view reason);
+  CompleteConfig Take() { return std::move(complete_); }
+
+ private:
+  const DatasetStatistics& data_;
+  const int default_width_;
+  CompleteConfig complete_;
+};
+
+// A complete configuration under test; collects what is wrong with it.
+class ConfigCheck {
+ public:
+  ConfigCheck(const v1::TrainingConfig& config, const DatasetStatistics& data)
+      : config_(config), data_(data) {}
+
+  const v1::TrainingConfig& config() const { return config_; }
+  const DatasetStatistics& data() const { return data_; }
+  bool is_multi_label() const { return config_.task() == v1::TASK_MULTI_LABEL; }
+
+  // "found …, expected …".
+  void Wrong(absl::string_view field, const absl::AlphaNum& found, absl::string_view expected);
+  void Violation(absl::string_view field, absl::string_view description);
+  // `in_range` must be false for NaN as well, whichever way its comparison is written.
+  void Range(absl::string_view field, double found, bool in_range, absl::string_view expected);
+  void Count(absl::string_view field, uint32_t found, uint32_t min, uint32_t max);
+  // In [0, 1].
+  void Share(absl::string_view field, double found);
+  // > 0 and finite as a float, which is what the kernels compute with.
+  void Positive(absl::string_view field, double found);
+
+  bool HasViolations() const { return !violations_.empty(); }
+  std::vector<FieldViolation> Take() { return std::move(violations_); }
+
+ private:
+  const v1::TrainingConfig& config_;
+  const DatasetStatistics& data_;
+  std::vector<FieldViolation> violations_;
+};
+
+// config_input.cc: task and input shape.
+void FillInput(ConfigFill& fill);
+void CheckInput(ConfigCheck& check);
+// config_net.cc: the architecture. CheckNet builds the graph when all before it is right.
+void FillNet(ConfigFill& fill);
+void CheckNet(ConfigCheck& check);
+// config_run.cc: batch size, epochs, seed; then, at the end, backend and width.
+void FillLength(ConfigFill& fill);
+void CheckLength(ConfigCheck& check);
+void FillExecution(ConfigFill& fill);
+void CheckExecution(ConfigCheck& check);
+// config_optimizer.cc: update rule, learning rate, weight decay.
+void FillOptimizer(ConfigFill& fill);
+void CheckOptimizer(ConfigCheck& check);
+// config_schedule.cc: schedule and warm-up.
+void FillSchedule(ConfigFill& fill);
+void CheckSchedule(ConfigCheck& check);
+// config_augmentation.cc: random changes of training images, and dropout.
+void FillAugmentation(ConfigFill& fill);
+void CheckAugmentation(ConfigCheck& check);
+// config_labels.cc: what is given by label: class weights and thresholds.
+void FillLabels(ConfigFill& fill);
+void CheckLabels(ConfigCheck& check);
+
+}  // namespace fovea
