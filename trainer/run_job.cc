@@ -21,8 +21,9 @@ namespace {
 constexpr int64_t kTrainCacheBytes = int64_t{1} << 30;
 constexpr int64_t kMeasureCacheBytes = int64_t{256} << 20;
 
-// The peak is the best of a few short looks: others may be running.
-constexpr int kPeakLooks = 8;  // the best of them: at the start of a process some are slow
+// The peak is the best of a few short looks: others may be running, and at the start of a process
+// some are slow.
+constexpr int kPeakLooks = 8;
 constexpr double kPeakSeconds = 0.02;
 
 absl::StatusOr<std::unique_ptr<StoreDataset>> OpenSplit(const v1::TrainerJob& job, Split split,
