@@ -28,10 +28,15 @@ struct Section {
   void (*check)(ConfigCheck&);
 };
 constexpr Section kSections[] = {
-    {FillInput, CheckInput},       {FillNet, CheckNet},
-    {FillLength, CheckLength},     {FillOptimizer, CheckOptimizer},
-    {FillSchedule, CheckSchedule}, {FillAugmentation, CheckAugmentation},
-    {FillLabels, CheckLabels},     {FillExecution, CheckExecution},
+    {FillInput, CheckInput},
+    {FillNet, CheckNet},
+    {FillLength, CheckLength},
+    {FillOptimizer, CheckOptimizer},
+    {FillSchedule, CheckSchedule},
+    {FillStopping, CheckStopping},
+    {FillAugmentation, CheckAugmentation},
+    {FillLabels, CheckLabels},
+    {FillExecution, CheckExecution},
 };
 
 }  // namespace

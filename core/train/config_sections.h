@@ -82,6 +82,11 @@ void CheckOptimizer(ConfigCheck& check);
 // config_schedule.cc: schedule and warm-up.
 void FillSchedule(ConfigFill& fill);
 void CheckSchedule(ConfigCheck& check);
+// config_stopping.cc: best measure and early stopping.
+void FillStopping(ConfigFill& fill);
+void CheckStopping(ConfigCheck& check);
+// A violation of `field`, which needs validation images, when there are none.
+void CheckHasValidation(ConfigCheck& check, absl::string_view field);
 // config_augmentation.cc: random changes of training images, and dropout.
 void FillAugmentation(ConfigFill& fill);
 void CheckAugmentation(ConfigCheck& check);

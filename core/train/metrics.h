@@ -35,8 +35,4 @@ absl::StatusOr<v1::Report> MeasureMultiLabel(absl::Span<const std::string> label
                                              absl::Span<const uint8_t> truth,
                                              absl::Span<const double> thresholds);
 
-// True when `a` is better than `b`, by what the best epoch is chosen: single-label by accuracy,
-// multi-label by Hamming loss; equal ones by log loss. False when they are equal.
-bool IsBetter(const v1::Measures& a, const v1::Measures& b);
-
 }  // namespace fovea

@@ -153,15 +153,4 @@ RankingMeans AddLabelReports(absl::Span<const std::string> names, absl::Span<con
 
 }  // namespace metrics_internal
 
-bool IsBetter(const v1::Measures& a, const v1::Measures& b) {
-  if (a.has_multi_label()) {
-    const double loss_a = a.multi_label().hamming_loss(), loss_b = b.multi_label().hamming_loss();
-    if (loss_a != loss_b) return loss_a < loss_b;
-  } else {
-    const double accuracy_a = a.single_label().accuracy(), accuracy_b = b.single_label().accuracy();
-    if (accuracy_a != accuracy_b) return accuracy_a > accuracy_b;
-  }
-  return a.log_loss() < b.log_loss();
-}
-
 }  // namespace fovea

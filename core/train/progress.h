@@ -18,8 +18,8 @@ class ProgressMeter {
   struct Options {
     const Clock* clock = Clock::Real();
     absl::Duration interval = absl::Milliseconds(200);
-    int64_t first_step = 0;  // of this attempt
-    int64_t total_steps = 0;
+    int64_t first_step = 0;   // of this attempt
+    int64_t total_steps = 0;  // of the whole training
     int64_t steps_per_epoch = 1;
     int64_t images_per_step = 1;
     double flops_per_step = 0;
@@ -33,15 +33,22 @@ class ProgressMeter {
 
   // Whether the interval has passed and there is a step to report.
   bool IsDue() const;
-  // What the window holds; the next window begins. Empty windows have loss 0.
+  // What the window holds; the next window begins. An empty one repeats the loss, the accuracy and
+  // the rates of the one before.
   v1::Progress Take();
+
+  // The training ends here, before its last step: Progress from now on has no step to go.
+  void EndHere();
 
   // What lies between is not training.
   void Pause() { paused_at_ = options_.clock->Elapsed(); }
   void Continue() { window_start_ += options_.clock->Elapsed() - paused_at_; }
 
  private:
-  const Options options_;
+  // Puts the window's means and rates into last_ and empties it.
+  void TakeWindow(double seconds);
+
+  Options options_;
   const absl::Duration start_;
   absl::Duration window_start_;
   absl::Duration paused_at_;
@@ -50,6 +57,7 @@ class ProgressMeter {
   double window_loss_ = 0;
   double window_accuracy_ = 0;
   double learning_rate_ = 0;
+  v1::Progress last_;  // what Take answered
 };
 
 }  // namespace fovea

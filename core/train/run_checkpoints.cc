@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
-#include "core/train/metrics.h"
+#include "core/train/measure.h"
 #include "core/train/timestamp.h"
 
 namespace fovea {
@@ -81,12 +81,13 @@ absl::Status RunCheckpoints::CheckBelongs(const v1::CheckpointManifest& manifest
 // The best is never removed, so the best of those that are left is the best of all.
 absl::StatusOr<std::optional<BestEpoch>> RunCheckpoints::FindBest() const {
   std::optional<BestEpoch> best;
+  const NamedMeasure& measure = BestMeasureOf(job_.config());
   ASSIGN_OR_RETURN(const std::vector<uint64_t> steps, store_.Steps());
   for (const uint64_t step : steps) {
     const absl::StatusOr<Checkpoint> checkpoint = store_.Read(step);
     if (!checkpoint.ok() || !checkpoint->manifest.has_validation()) continue;
     const v1::CheckpointManifest& manifest = checkpoint->manifest;
-    if (best.has_value() && !IsBetter(manifest.validation(), best->validation)) continue;
+    if (best.has_value() && !IsBetter(measure, manifest.validation(), best->validation)) continue;
     best =
         BestEpoch{static_cast<int64_t>(manifest.step()), manifest.epoch(), manifest.validation()};
   }
@@ -99,6 +100,8 @@ absl::StatusOr<RunPosition> RunCheckpoints::Restore(const Checkpoint& checkpoint
   RunPosition position;
   position.step = static_cast<int64_t>(checkpoint.manifest.step());
   position.epoch = checkpoint.manifest.epoch();
+  position.early_stopping = checkpoint.manifest.early_stopping();
+  position.plateau = checkpoint.manifest.plateau();
   ASSIGN_OR_RETURN(const absl::string_view loss, checkpoint.Find(kEpochLoss));
   if (loss.size() != sizeof(double)) {
     return absl::DataLossError(absl::StrCat("checkpoint region \"", kEpochLoss, "\" has ",
@@ -122,6 +125,10 @@ absl::Status RunCheckpoints::Save(const Weights& weights, const RunPosition& pos
   *manifest.mutable_config() = job_.config();
   *manifest.mutable_execution() = execution;
   if (validation != nullptr) *manifest.mutable_validation() = *validation;
+  if (job_.config().has_early_stopping()) {
+    *manifest.mutable_early_stopping() = position.early_stopping;
+  }
+  if (job_.config().has_reduce_on_plateau()) *manifest.mutable_plateau() = position.plateau;
   SetTimestamp(clock_->Now(), *manifest.mutable_create_time());
   for (const NamedRole& region : kAllRegions) {
     ASSIGN_OR_RETURN(std::string bytes, weights.ReadRegion(region.role));

@@ -22,9 +22,11 @@ namespace fovea {
 
 // Where a run stands, beside its weights.
 struct RunPosition {
-  int64_t step = 0;           // steps done
-  int64_t epoch = 0;          // epochs done, their evaluation included
-  double epoch_loss_sum = 0;  // over the steps of the epoch that is not done
+  int64_t step = 0;                 // steps done
+  int64_t epoch = 0;                // epochs done, their evaluation included
+  double epoch_loss_sum = 0;        // over the steps of the epoch that is not done
+  v1::MeasureWatch early_stopping;  // of the epochs done; empty without early stopping
+  v1::PlateauState plateau;         // empty unless the schedule is reduce_on_plateau
 };
 
 // The checkpoint whose weights will be published.

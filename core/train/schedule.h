@@ -1,15 +1,11 @@
-// The learning rate as a function of the step: pure, so that a resumed run needs only the number of
-// its step.
+// The learning rate as a function of the step, by the formulas of schedules.proto. Pure, so that a
+// resumed run needs only the number of its step; what reduce_on_plateau makes of the rate is a
+// factor that the caller keeps (watch.h).
 //
-//   warm-up:   rate · (step + 1) / W                      step < W = round(warmup_epochs · S)
-//   constant:  rate
-//   cosine:    rate · (f + (1 − f) · (1 + cos πt) / 2),   t = (step − W) / (total − W)
-//   step:      rate · gamma ^ ⌊epoch / every_epochs⌋,     epoch = ⌊step / S⌋, from the start
-// with S steps an epoch and total = epochs · S. The first step after the warm-up has the full rate
-// (unless a step schedule has fallen by then); no step has rate 0 but by final_factor 0 at t = 1,
-// which is after the last step.
-// Source of the cosine: Loshchilov and Hutter 2017, equation 5, without restarts; of the warm-up:
-// Goyal et al. 2017, section 2.2.
+// During the warm-up, step < W = round(warmup_epochs · S) with S steps an epoch, the rate is
+// learning_rate · (step + 1) / W, whatever the schedule (Goyal et al. 2017, section 2.2). The first
+// step after it has the full rate, unless a schedule that counts from the start of training has
+// fallen by then.
 #pragma once
 
 #include <cstdint>
@@ -26,20 +22,18 @@ class Schedule {
   int64_t total_steps() const { return total_steps_; }
   int64_t warmup_steps() const { return warmup_steps_; }
 
-  // 0 ≤ step; from total_steps() on the rate of the last step's successor, t = 1.
-  double LearningRate(int64_t step) const;
+  // 0 ≤ step; from total_steps() on what the formula gives for the end of training.
+  // plateau_factor: that of PlateauState, 1 for other schedules.
+  double LearningRate(int64_t step, double plateau_factor = 1) const;
 
  private:
-  enum class Kind { kConstant, kCosine, kStep };
+  // The share of config.learning_rate after the warm-up.
+  double Factor(int64_t step) const;
 
-  Kind kind_ = Kind::kConstant;
-  double rate_ = 0;
-  double final_factor_ = 0;
-  double gamma_ = 1;
-  int64_t every_epochs_ = 1;
-  int64_t steps_per_epoch_ = 1;
-  int64_t warmup_steps_ = 0;
-  int64_t total_steps_ = 0;
+  const v1::TrainingConfig config_;
+  const int64_t steps_per_epoch_;
+  const int64_t warmup_steps_;
+  const int64_t total_steps_;
 };
 
 }  // namespace fovea

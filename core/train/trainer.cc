@@ -6,10 +6,11 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/train/evaluate.h"
-#include "core/train/metrics.h"
+#include "core/train/measure.h"
 #include "core/train/publish.h"
 #include "core/train/recipe.h"
 #include "core/train/timestamp.h"
+#include "core/train/watch.h"
 
 namespace fovea {
 namespace {
@@ -31,7 +32,7 @@ absl::StatusOr<v1::TrainerResult> Trainer::Run() {
   RETURN_IF_ERROR(Start());
   const bool staged =
       options_.job.resume() && IsStaged(options_.files, ModelFolder(), options_.job);
-  while (!staged && position_.epoch < options_.job.config().epochs()) {
+  while (!staged && position_.epoch < options_.job.config().epochs() && !StoppedEarly()) {
     absl::Status status = CheckNotCancelled(options_.cancel);
     if (status.ok()) status = position_.step < EndOfEpoch() ? RunStep() : FinishEpoch();
     if (absl::IsCancelled(status)) return Suspend();
@@ -71,7 +72,7 @@ absl::Status Trainer::Start() {
 
 absl::Status Trainer::RunStep() {
   ASSIGN_OR_RETURN(const Batch* batch, loader_->Next());
-  learning_rate_ = schedule_->LearningRate(position_.step);
+  learning_rate_ = schedule_->LearningRate(position_.step, PlateauFactor(position_.plateau));
   ASSIGN_OR_RETURN(const TrainingStep::Outcome outcome,
                    training_->Run(*batch, position_.step, learning_rate_));
   RETURN_IF_ERROR(
@@ -107,14 +108,46 @@ absl::Status Trainer::FinishEpoch() {
   RETURN_IF_ERROR(Emit(event));
 
   // Without a validation split the last epoch is the one to publish.
-  bool best = true;
-  if (validation != nullptr) {
-    best = !best_.has_value() || IsBetter(*validation, best_->validation);
-    if (best) best_ = BestEpoch{position_.step, position_.epoch, *validation};
-  }
+  const bool best = validation == nullptr || Judge(*validation);
   RETURN_IF_ERROR(SaveCheckpoint(validation, best));
   meter_->Continue();
   return absl::OkStatus();
+}
+
+bool Trainer::Judge(const v1::Measures& validation) {
+  const v1::TrainingConfig& config = options_.job.config();
+  const NamedMeasure& measure = BestMeasureOf(config);
+  const std::optional<double> value = measure.get(validation);
+  if (config.has_early_stopping()) {
+    Watch(value, measure.higher_is_better, config.early_stopping().min_delta(),
+          position_.early_stopping);
+  }
+  if (config.has_reduce_on_plateau()) {
+    StepPlateau(config.reduce_on_plateau(), value, measure.higher_is_better, position_.plateau);
+  }
+  const bool best = !best_.has_value() || IsBetter(measure, validation, best_->validation);
+  if (best) best_ = BestEpoch{position_.step, position_.epoch, validation};
+  return best;
+}
+
+bool Trainer::StoppedEarly() const {
+  return position_.epoch < options_.job.config().epochs() &&
+         StopsEarly(options_.job.config(), position_.early_stopping);
+}
+
+// The progress that ends the bar, and the reason.
+absl::Status Trainer::TellEarlyStop() {
+  meter_->EndHere();
+  RETURN_IF_ERROR(EmitProgress());
+  const v1::TrainingConfig& config = options_.job.config();
+  const NamedMeasure& measure = BestMeasureOf(config);
+  v1::JobEvent event;
+  event.mutable_note()->set_text(absl::StrCat(
+      "stopped early after epoch ", position_.epoch, " of ", config.epochs(), ": ", measure.name,
+      " did not improve by more than ", config.early_stopping().min_delta(), " for ",
+      config.early_stopping().patience(), " epochs; the best is epoch ", best_->epoch, " with ",
+      measure.get(best_->validation).value_or(0)));
+  return Emit(std::move(event));
 }
 
 absl::Status Trainer::Suspend() {
@@ -125,6 +158,7 @@ absl::Status Trainer::Suspend() {
 }
 
 absl::Status Trainer::Finish() {
+  if (StoppedEarly()) RETURN_IF_ERROR(TellEarlyStop());
   FinishedRun run;
   run.job = &options_.job;
   run.execution = execution_;

@@ -3,8 +3,9 @@
 // A run is a pure function of (job, data set revision, execution): an attempt that resumes gives
 // the same losses bit for bit as one that was never interrupted. Each epoch ends with an
 // evaluation on the validation split, one event and one checkpoint. The published weights are those
-// of the best epoch (IsBetter), or of the last one without a validation split; their report is of
-// the test split, or of the validation split when there is no test split.
+// of the best epoch (config.best_measure), or of the last one without a validation split; their
+// report is of the test split, or of the validation split when there is no test split. Early
+// stopping ends the run after an epoch, as if it were the last.
 //
 // In the job's folder:  checkpoints/  while it runs;  model/  when it has finished.
 // One thread; the loader has its own.
@@ -74,6 +75,10 @@ class Trainer {
   absl::Status Start();
   absl::Status RunStep();
   absl::Status FinishEpoch();
+  // What the schedule and early stopping make of an epoch that ended. True: it is the best so far.
+  bool Judge(const v1::Measures& validation);
+  bool StoppedEarly() const;
+  absl::Status TellEarlyStop();
   absl::Status Suspend();
   absl::Status Finish();
 

@@ -9,6 +9,7 @@
 #include "core/train/execution.h"
 #include "core/train/recipe.h"
 #include "core/train/trainer.h"
+#include "core/train/watch.h"
 
 namespace fovea {
 namespace {
@@ -98,7 +99,9 @@ absl::Status Trainer::PreparePosition(const RunCheckpoints::Found& found) {
   const v1::TrainingConfig& config = options_.job.config();
   const int64_t steps_per_epoch = StepsPerEpoch(options_.train->size(), config.batch_size());
   schedule_.emplace(config, steps_per_epoch);
-  if (position_.step > 0) learning_rate_ = schedule_->LearningRate(position_.step - 1);
+  if (position_.step > 0) {
+    learning_rate_ = schedule_->LearningRate(position_.step - 1, PlateauFactor(position_.plateau));
+  }
   BatchLoader::Options loading;
   loading.dataset = options_.train;
   loading.batch_size = static_cast<int>(config.batch_size());

@@ -72,6 +72,7 @@ TEST(Config, CompletesAnEmptyOneAndSaysWhy) {
       {"config.schedule", "cosine"},
       {"config.schedule.cosine.final_factor", "0"},
       {"config.warmup_epochs", "1"},
+      {"config.best_measure", "accuracy"},
       {"config.weight_decay", "0.0005"},
       {"config.augmentation.pad_and_crop_pixels", "3"},
       {"config.dropout", "0"},
@@ -83,7 +84,10 @@ TEST(Config, CompletesAnEmptyOneAndSaysWhy) {
 
 TEST(Config, LeavesACompleteOneAlone) {
   for (const DatasetStatistics& data : {Digits(), Scenes()}) {
-    for (const char* text : {"", "net: \"mlp\" adam {} step {}", "mlp { hidden: 8 } constant {}"}) {
+    for (const char* text :
+         {"", "net: \"mlp\" adam {} step {}", "mlp { hidden: 8 } constant {}",
+          "exponential {} early_stopping {}", "multi_step {}", "multi_step {} epochs: 1",
+          "cosine_restarts {}", "polynomial {}", "one_cycle {}", "reduce_on_plateau {}"}) {
       const auto once = Complete(Parse(text), data, 2);
       ASSERT_TRUE(once.ok()) << once.status();
       const auto twice = Complete(once->config, data, 7);
@@ -160,6 +164,43 @@ TEST(Config, FollowsWhatIsGiven) {
   EXPECT_EQ(values.count("config.epochs"), 0);
 }
 
+TEST(Config, FitsSchedulesToTheLengthOfTheTraining) {
+  // 800 images in batches of 64: 12 steps an epoch.
+  const auto values = [](const char* config) {
+    const auto complete = Complete(Parse(config), Digits(), 1);
+    EXPECT_TRUE(complete.ok()) << complete.status();
+    return ValuesOf(*complete);
+  };
+  // 240 steps * ln(0.96) / ln(0.01) = 2.13.
+  EXPECT_EQ(values("exponential {}").at("config.schedule.exponential.decay_steps"), "2");
+  EXPECT_EQ(values("exponential { decay_rate: 0.1 }").at("config.schedule.exponential.decay_steps"),
+            "120");
+  EXPECT_EQ(values("multi_step {}").at("config.schedule.multi_step.epochs"), "10, 15");
+  EXPECT_EQ(values("multi_step {} epochs: 2").at("config.schedule.multi_step.epochs"), "1");
+  EXPECT_EQ(values("multi_step {} epochs: 1").count("config.schedule.multi_step.epochs"), 0);
+  EXPECT_EQ(values("cosine_restarts {} epochs: 15")
+                .at("config.schedule.cosine_restarts.first_period_epochs"),
+            "2");
+  EXPECT_EQ(values("one_cycle {}").at("config.warmup_epochs"), "0");
+  EXPECT_EQ(values("reduce_on_plateau {}").at("config.schedule.reduce_on_plateau.patience"), "2");
+  EXPECT_EQ(values("early_stopping {}").at("config.early_stopping.patience"), "4");
+}
+
+TEST(Config, RefusesToJudgeEpochsWithoutValidationImages) {
+  DatasetStatistics data = Digits();
+  data.images = {800, 0, 200};
+  const auto plain = Complete({}, data, 1);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_EQ(plain->config.best_measure(), "");
+  for (const char* config :
+       {"early_stopping {}", "reduce_on_plateau {}", "best_measure: \"log_loss\""}) {
+    std::vector<FieldViolation> violations;
+    EXPECT_FALSE(Complete(Parse(config), data, 1, &violations).ok());
+    ASSERT_EQ(violations.size(), 1) << config;
+    EXPECT_THAT(violations[0].description, HasSubstr("found a data set without validation images"));
+  }
+}
+
 TEST(Config, ChoosesThresholdsAndALargerRateForMultiLabelOnly) {
   const auto scenes = Complete({}, Scenes(), 1);
   ASSERT_TRUE(scenes.ok()) << scenes.status();
@@ -204,6 +245,31 @@ TEST(Config, NamesTheFieldTheFoundAndTheExpectedOfEveryViolation) {
       {"cosine { final_factor: 2 }", "schedule.cosine.final_factor", "found 2"},
       {"step { every_epochs: 0 }", "schedule.step.every_epochs", "found 0"},
       {"step { gamma: 0 }", "schedule.step.gamma", "expected a number in (0, 1]"},
+      {"exponential { decay_rate: 1.5 }", "schedule.exponential.decay_rate", "found 1.5"},
+      {"exponential { decay_steps: 0 }", "schedule.exponential.decay_steps", "found 0"},
+      {"multi_step { epochs: [2, 2] }", "schedule.multi_step.epochs[1]",
+       "found 2, expected above 2 and below 20, the epochs"},
+      {"multi_step { epochs: 20 }", "schedule.multi_step.epochs[0]", "found 20"},
+      {"multi_step { gamma: 0 }", "schedule.multi_step.gamma", "found 0"},
+      {"cosine_restarts { first_period_epochs: 0 }", "schedule.cosine_restarts.first_period_epochs",
+       "found 0, expected a finite number > 0"},
+      {"cosine_restarts { multiplier: 0 }", "schedule.cosine_restarts.multiplier", "found 0"},
+      {"cosine_restarts { final_factor: -1 }", "schedule.cosine_restarts.final_factor", "found -1"},
+      {"polynomial { power: 0 }", "schedule.polynomial.power", "found 0"},
+      {"polynomial { end_factor: 2 }", "schedule.polynomial.end_factor", "found 2"},
+      {"one_cycle { peak_position: 1.5 }", "schedule.one_cycle.peak_position", "found 1.5"},
+      {"one_cycle { start_divisor: 0.5 }", "schedule.one_cycle.start_divisor",
+       "found 0.5, expected a finite number of at least 1"},
+      {"one_cycle { final_divisor: nan }", "schedule.one_cycle.final_divisor", "found nan"},
+      {"reduce_on_plateau { factor: 1 }", "schedule.reduce_on_plateau.factor",
+       "found 1, expected a number in (0, 1)"},
+      {"reduce_on_plateau { patience: 0 }", "schedule.reduce_on_plateau.patience", "found 0"},
+      {"reduce_on_plateau { min_delta: -1 }", "schedule.reduce_on_plateau.min_delta", "found -1"},
+      {"reduce_on_plateau { min_factor: 2 }", "schedule.reduce_on_plateau.min_factor", "found 2"},
+      {"best_measure: \"hamming_loss\"", "best_measure",
+       "found \"hamming_loss\", expected one of accuracy, balanced_accuracy, macro_f1"},
+      {"early_stopping { patience: 0 }", "early_stopping.patience", "found 0"},
+      {"early_stopping { min_delta: inf }", "early_stopping.min_delta", "found inf"},
       {"warmup_epochs: 21", "warmup_epochs", "found 21, expected a number in [0, 20]"},
       {"weight_decay: -1", "weight_decay", "found -1, expected a number in [0, 1]"},
       {"class_weights { by_label { key: \"x\" value: 1 } }",

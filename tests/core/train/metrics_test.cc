@@ -5,9 +5,12 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 #include <string>
 #include <tuple>
 #include <vector>
+
+#include "core/train/measure.h"
 
 namespace fovea {
 namespace {
@@ -283,13 +286,68 @@ v1::Measures Multi(double hamming_loss, double log_loss) {
 }
 
 TEST(IsBetter, PrefersTheTasksMeasureThenTheLogLoss) {
-  EXPECT_TRUE(IsBetter(Single(.9, 1), Single(.8, .1)));
-  EXPECT_FALSE(IsBetter(Single(.8, .1), Single(.9, 1)));
-  EXPECT_TRUE(IsBetter(Single(.9, .1), Single(.9, .2)));
-  EXPECT_FALSE(IsBetter(Single(.9, .1), Single(.9, .1)));
-  EXPECT_TRUE(IsBetter(Multi(.1, 1), Multi(.2, .1)));
-  EXPECT_FALSE(IsBetter(Multi(.2, .1), Multi(.1, 1)));
-  EXPECT_TRUE(IsBetter(Multi(.1, .1), Multi(.1, .2)));
+  v1::TrainingConfig config;
+  config.set_task(v1::TASK_SINGLE_LABEL);
+  const NamedMeasure& accuracy = BestMeasureOf(config);
+  EXPECT_TRUE(IsBetter(accuracy, Single(.9, 1), Single(.8, .1)));
+  EXPECT_FALSE(IsBetter(accuracy, Single(.8, .1), Single(.9, 1)));
+  EXPECT_TRUE(IsBetter(accuracy, Single(.9, .1), Single(.9, .2)));
+  EXPECT_FALSE(IsBetter(accuracy, Single(.9, .1), Single(.9, .1)));
+  config.set_task(v1::TASK_MULTI_LABEL);
+  const NamedMeasure& hamming_loss = BestMeasureOf(config);
+  EXPECT_TRUE(IsBetter(hamming_loss, Multi(.1, 1), Multi(.2, .1)));
+  EXPECT_FALSE(IsBetter(hamming_loss, Multi(.2, .1), Multi(.1, 1)));
+  EXPECT_TRUE(IsBetter(hamming_loss, Multi(.1, .1), Multi(.1, .2)));
+  config.set_best_measure("log_loss");
+  EXPECT_TRUE(IsBetter(BestMeasureOf(config), Multi(.2, .1), Multi(.1, 1)));
+}
+
+TEST(IsBetter, PutsWhatIsNotDefinedLast) {
+  const NamedMeasure& area = *FindMeasure(v1::TASK_SINGLE_LABEL, "macro_roc_auc");
+  v1::Measures defined = Single(.1, 1);
+  defined.mutable_single_label()->set_macro_roc_auc(0);
+  EXPECT_TRUE(IsBetter(area, defined, Single(.9, .1)));
+  EXPECT_FALSE(IsBetter(area, Single(.9, .1), defined));
+  EXPECT_TRUE(IsBetter(area, Single(.9, .1), Single(.9, .2)));
+}
+
+// Every name reads its own field: no two agree on measures that all differ.
+TEST(NamedMeasures, ReadTheFieldOfTheirName) {
+  v1::Measures single = Single(.11, .12);
+  v1::SingleLabelMeasures& one = *single.mutable_single_label();
+  one.set_balanced_accuracy(.13);
+  one.mutable_macro()->set_f1(.14);
+  one.mutable_weighted()->set_f1(.15);
+  one.set_macro_roc_auc(.16);
+  const std::map<std::string, double> expected_single = {
+      {"accuracy", .11},    {"balanced_accuracy", .13}, {"macro_f1", .14},
+      {"weighted_f1", .15}, {"macro_roc_auc", .16},     {"log_loss", .12}};
+  v1::Measures multi = Multi(.21, .22);
+  v1::MultiLabelMeasures& many = *multi.mutable_multi_label();
+  many.set_subset_accuracy(.23);
+  many.mutable_micro()->set_f1(.24);
+  many.mutable_macro()->set_f1(.25);
+  many.mutable_weighted()->set_f1(.26);
+  many.mutable_example()->set_f1(.27);
+  many.set_jaccard(.28);
+  many.set_mean_average_precision(.29);
+  many.set_macro_roc_auc(.2);
+  const std::map<std::string, double> expected_multi = {
+      {"hamming_loss", .21}, {"subset_accuracy", .23},
+      {"micro_f1", .24},     {"macro_f1", .25},
+      {"weighted_f1", .26},  {"example_f1", .27},
+      {"jaccard", .28},      {"mean_average_precision", .29},
+      {"macro_roc_auc", .2}, {"log_loss", .22}};
+  const auto read = [](v1::Task task, const v1::Measures& measures) {
+    std::map<std::string, double> values;
+    for (const NamedMeasure& measure : MeasuresOf(task)) {
+      values[std::string(measure.name)] = measure.get(measures).value();
+    }
+    return values;
+  };
+  EXPECT_EQ(read(v1::TASK_SINGLE_LABEL, single), expected_single);
+  EXPECT_EQ(read(v1::TASK_MULTI_LABEL, multi), expected_multi);
+  EXPECT_EQ(FindMeasure(v1::TASK_SINGLE_LABEL, "hamming_loss"), nullptr);
 }
 
 }  // namespace

@@ -86,6 +86,21 @@ TEST_F(ProgressMeterTest, LeavesPausesOutOfTheRateButNotOfTheEta) {
   EXPECT_EQ(progress.eta().seconds(), 96);  // 96 steps at 4 s for 4
 }
 
+TEST_F(ProgressMeterTest, EndsWhereItIsTold) {
+  ProgressMeter meter(Options());
+  Steps(meter, 16, 1);
+  const v1::Progress before = meter.Take();
+  EXPECT_GT(before.eta().seconds(), 0);
+  meter.EndHere();
+  const v1::Progress end = meter.Take();
+  EXPECT_EQ(end.step(), before.step());
+  EXPECT_EQ(end.total_steps(), end.step());
+  EXPECT_EQ(end.total_epochs(), end.epoch());
+  EXPECT_EQ(end.eta().seconds(), 0);
+  EXPECT_EQ(end.loss(), before.loss());
+  EXPECT_EQ(end.images_per_second(), before.images_per_second());
+}
+
 TEST_F(ProgressMeterTest, GivesTheShareOfAMeasuredPeak) {
   ProgressMeter::Options options = Options();
   options.peak_flops = 8e9;

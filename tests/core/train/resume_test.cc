@@ -100,6 +100,43 @@ TEST_F(Resume, KeepsTheStatesOfBatchNorm) {
   ExpectCancelDoesNotMatter(kNormConfig, 3, whole);
 }
 
+// The rate has fallen and patience runs when it is cancelled; 3 steps an epoch.
+TEST_F(Resume, KeepsWhatPlateauAndEarlyStoppingCounted) {
+  const char config[] =
+      "mlp { hidden: 8 } batch_size: 8 epochs: 20 learning_rate: 0.1 warmup_epochs: 0 "
+      "reduce_on_plateau { factor: 0.5 patience: 1 cooldown: 1 min_delta: 0 } "
+      "early_stopping { patience: 3 }";
+  TrainingRun whole(config);
+  ASSERT_TRUE(whole.Attempt(false).ok());
+  const auto steps = static_cast<int64_t>(whole.losses.size());
+  ASSERT_LT(steps, 60);
+  ASSERT_THAT(whole.sink.Notes(), SizeIs(1));
+  ASSERT_LT(whole.sink.steps.back().learning_rate, 0.1);
+  for (int64_t stop = 0; stop < steps; ++stop) {
+    SCOPED_TRACE(stop);
+    ExpectCancelDoesNotMatter(config, stop, whole);
+  }
+}
+
+// The checkpoint of the last epoch is there; the model is not.
+TEST_F(Resume, TellsAgainThatItStoppedEarly) {
+  const char config[] =
+      "mlp { hidden: 8 } batch_size: 8 epochs: 30 learning_rate: 0.1 constant {} "
+      "early_stopping { patience: 2 }";
+  TrainingRun whole(config);
+  ASSERT_TRUE(whole.Attempt(false).ok());
+  TrainingRun run(config);
+  run.on_event = [](const v1::JobEvent& event) {
+    return event.has_note() ? absl::UnavailableError("nobody reads") : absl::OkStatus();
+  };
+  ASSERT_FALSE(run.Attempt(false).ok());
+  run.on_event = nullptr;
+  ASSERT_TRUE(run.Attempt(true).ok());
+  EXPECT_THAT(run.sink.steps, IsEmpty());
+  EXPECT_EQ(run.sink.Notes(), whole.sink.Notes());
+  ExpectSame(run, whole);
+}
+
 TEST_F(Resume, GoesOnFromTheLastEpochAfterACrashAtAnyStep) {
   for (int64_t stop = 0; stop < kSteps; ++stop) {
     SCOPED_TRACE(stop);

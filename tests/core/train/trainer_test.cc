@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/model/format.h"
+#include "core/train/measure.h"
 #include "tests/core/train/trainer_testing.h"
 
 namespace fovea {
@@ -151,6 +153,95 @@ TEST(Trainer, ThrottlesProgressAndTellsTheEnd) {
   EXPECT_GT(progress.back().attempt_flops(), 0);
   EXPECT_GT(progress.back().images_per_second(), 0);
   EXPECT_FALSE(progress.back().has_share_of_peak());
+}
+
+// Nets of another seed learn the bars in other ways; this one has learned them after few epochs.
+const char kStopping[] =
+    "mlp { hidden: 8 } batch_size: 8 epochs: 30 learning_rate: 0.1 constant {} "
+    "early_stopping { patience: 2 }";
+
+TEST(Trainer, StopsEarlyAndPublishesTheBestEpoch) {
+  TrainingRun run(kStopping);
+  const auto result = run.Attempt(false);
+  ASSERT_TRUE(result.ok()) << result.status();
+  const std::vector<v1::EpochReport> epochs = run.sink.Epochs();
+  ASSERT_LT(epochs.size(), 30);
+  ASSERT_GT(epochs.size(), 2);
+  // The last two are no better than the best before them, and all before were in time.
+  double best = -1;
+  size_t best_epoch = 0, without = 0;
+  for (size_t i = 0; i < epochs.size(); ++i) {
+    EXPECT_LT(without, 2) << "should have stopped before epoch " << i + 1;
+    const double accuracy = epochs[i].validation().single_label().accuracy();
+    ++without;
+    if (accuracy <= best) continue;
+    best = accuracy;
+    best_epoch = i + 1;
+    without = 0;
+  }
+  EXPECT_EQ(without, 2);
+  ASSERT_THAT(run.sink.Notes(), SizeIs(1));
+  EXPECT_THAT(run.sink.Notes()[0],
+              HasSubstr(absl::StrCat("after epoch ", epochs.size(), " of 30")));
+  // Of equal accuracies the log loss chose.
+  const auto manifest = ReadManifest(FileSystem::Real(), result->staged_folder());
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  EXPECT_GE(manifest->training().epoch(), best_epoch);
+  const uint32_t published = manifest->training().epoch();
+  EXPECT_EQ(epochs[published - 1].validation().single_label().accuracy(), best);
+}
+
+TEST(Trainer, EndsTheProgressWhereItStoppedEarly) {
+  TrainingRun run(kStopping);
+  ASSERT_TRUE(run.Attempt(false).ok());
+  v1::Progress last;
+  for (const v1::JobEvent& event : run.sink.events) {
+    if (event.has_progress()) last = event.progress();
+  }
+  EXPECT_EQ(run.sink.started.total_steps(), 90);
+  EXPECT_EQ(last.step(), run.losses.size());
+  EXPECT_EQ(last.total_steps(), last.step());
+  EXPECT_EQ(last.total_epochs(), run.sink.Epochs().size());
+  EXPECT_EQ(last.eta().seconds() + last.eta().nanos(), 0);
+}
+
+TEST(Trainer, ChoosesTheBestEpochByTheNamedMeasure) {
+  // The rate is so high that the log loss grows while decisions come right.
+  for (const char* measure : {"accuracy", "log_loss"}) {
+    TrainingRun run(absl::StrCat(
+        "mlp { hidden: 8 } batch_size: 8 epochs: 6 learning_rate: 1 constant {} warmup_epochs: 0 "
+        "sgd { momentum: 0 } best_measure: \"",
+        measure, "\""));
+    const auto result = run.Attempt(false);
+    ASSERT_TRUE(result.ok()) << result.status();
+    const NamedMeasure& named = *FindMeasure(v1::TASK_SINGLE_LABEL, measure);
+    size_t best = 0;
+    const std::vector<v1::EpochReport> epochs = run.sink.Epochs();
+    for (size_t i = 1; i < epochs.size(); ++i) {
+      if (IsBetter(named, epochs[i].validation(), epochs[best].validation())) best = i;
+    }
+    const auto manifest = ReadManifest(FileSystem::Real(), result->staged_folder());
+    ASSERT_TRUE(manifest.ok()) << manifest.status();
+    EXPECT_EQ(manifest->training().epoch(), best + 1) << measure;
+  }
+}
+
+TEST(Trainer, LowersTheRateOnAPlateau) {
+  TrainingRun run(
+      "mlp { hidden: 8 } batch_size: 8 epochs: 12 learning_rate: 0.1 warmup_epochs: 0 "
+      "reduce_on_plateau { factor: 0.5 patience: 1 min_delta: 0 }");
+  ASSERT_TRUE(run.Attempt(false).ok());
+  double rate = 0.1, best = -1;
+  for (const v1::EpochReport& epoch : run.sink.Epochs()) {
+    EXPECT_DOUBLE_EQ(epoch.learning_rate(), rate) << "epoch " << epoch.epoch();
+    const double accuracy = epoch.validation().single_label().accuracy();
+    if (accuracy > best) {
+      best = accuracy;
+    } else {
+      rate /= 2;
+    }
+  }
+  EXPECT_LT(rate, 0.1);
 }
 
 TEST(Trainer, StopsWithAClearErrorWhenTheLossIsNotFinite) {
