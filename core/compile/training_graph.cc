@@ -79,13 +79,9 @@ absl::StatusOr<std::vector<ValueId>> AddLoss(Graph& graph, ValueId logits,
   const ValueId targets = graph.AddInput("targets", type);
   const ValueId weights = graph.AddInput("example_weights", {type.dtype, {type.dims[0]}});
   const std::vector<ValueId> inputs = {logits, targets, weights};
-  switch (options.loss) {
-    case LossKind::kSoftmaxCrossEntropy:
-      return graph.Add("loss", SoftmaxCrossEntropy{}, inputs, options.class_weights);
-    case LossKind::kSigmoidCrossEntropy:
-      return graph.Add("loss", SigmoidCrossEntropy{}, inputs, options.class_weights);
-  }
-  return absl::InternalError("unknown loss");
+  return std::visit(
+      [&](const auto& loss) { return graph.Add("loss", loss, inputs, options.class_weights); },
+      options.loss);
 }
 
 absl::Status AddUpdate(Graph& graph, const TrainingGraphOptions& options) {

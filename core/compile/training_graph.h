@@ -9,19 +9,18 @@
 
 namespace fovea {
 
-enum class LossKind { kSoftmaxCrossEntropy, kSigmoidCrossEntropy };
-
 struct TrainingGraphOptions {
-  LossKind loss = LossKind::kSoftmaxCrossEntropy;
+  Loss loss = SoftmaxCrossEntropy{};
   std::vector<float> class_weights;        // none, or one per logit
   std::variant<SgdMomentum, Adam> update;  // `decayed` is filled in here
 };
 
 // `net` computes `logits` [N,L] from its inputs; BatchNorm and Dropout stand in it in their
 // inference form. The result has in addition
-//   inputs: "targets" f32 [N,L], "example_weights" f32 [N], "learning_rate" f32 [1]; "step" i64
+//   inputs: "targets" f32 [N,L] (NaN: unknown, see attrs.h), "example_weights" f32 [N],
+//   "learning_rate" f32 [1]; "step" i64
 //           [1] (counted from 0) for Adam and dropout; "seed" i64 [1] for dropout;
-//   outputs: "loss" f32 [1], "probabilities" f32 [N,L].
+//   outputs: "loss" f32 [1], "probabilities" f32 [N,L] (of a regression: what it predicts).
 // Parameters keep the names and offsets they have in `net`, so that both graphs share Weights.
 absl::StatusOr<Graph> TrainingGraph(const Graph& net, ValueId logits,
                                     const TrainingGraphOptions& options);

@@ -177,27 +177,88 @@ struct Softmax {
   bool operator==(const Softmax&) const = default;
 };
 
-// inputs logits [N,C], targets [N,C] (probabilities; one-hot for one label), example weights [N];
-// outputs loss [1], probabilities [N,C]. Node constants: no or C class weights k.
-// loss = Σᵢ wᵢ Σ_c k_c tᵢ_c (−log pᵢ_c) / Σᵢ wᵢ Σ_c k_c tᵢ_c, p = softmax(logits). 0 when the
-// divisor is 0.
+// ---- Losses, each fused with the last activation, from the logits: nothing overflows.
+//
+// inputs logits z, targets t, example weights w; z and t [N,C], w [N]; outputs loss [1],
+// predictions p [N,C]. Node constants: no or C class weights k. label_smoothing s (Szegedy et al.
+// 2016, section 7) replaces t by t' = (1 − s) t + s / classes, where a label by itself has two
+// classes; t' is linear in t, so mixed targets (mixup) stay mixed.
+//
+// Over a distribution, Softmax…: p = softmax(z), the targets of an example sum to 1 (one-hot for
+// one label), and the class weights stand in the divisor, that of the targets before smoothing:
+//   loss = Σᵢ wᵢ Σ_c k_c t'ᵢ_c f(pᵢ_c) / Σᵢ wᵢ Σ_c k_c tᵢ_c; 0 when the divisor is 0.
+// Value by value, all others: p = σ(z) (a regression: z itself unless `sigmoid`), and a target NaN
+// is unknown: neither the sum nor the divisor counts it (NaN mixed with anything stays unknown):
+//   loss = Σ wᵢ k_l f(zᵢ_l, t'ᵢ_l) / Σ wᵢ, both over the known (i, l); 0 when the divisor is 0.
+
+// f = −log clip(p, clip, 1 − clip); without clipping (0) exact at any p. A clipped p has no
+// gradient: the textbook form of cross-entropy on probabilities.
 struct SoftmaxCrossEntropy {
+  float label_smoothing = 0;  // in [0, 1)
+  float clip = 0;             // in [0, 0.5)
   bool operator==(const SoftmaxCrossEntropy&) const = default;
 };
-// inputs probabilities, targets, example weights, dloss [1]; output dlogits. Same constants.
-struct SoftmaxCrossEntropyBackward {
-  bool operator==(const SoftmaxCrossEntropyBackward&) const = default;
+// f = (1 − p)^gamma (−log p). The α of the paper are the class weights. Source: Lin et al. 2017,
+// equation 5.
+struct SoftmaxFocalLoss {
+  float label_smoothing = 0;
+  float gamma = 2;  // >= 0
+  bool operator==(const SoftmaxFocalLoss&) const = default;
 };
-
-// inputs logits [N,L], targets [N,L] in [0,1], example weights [N]; outputs loss [1],
-// probabilities [N,L]. Node constants: no or L label weights k.
-// loss = Σᵢ wᵢ Σ_l k_l (max(z,0) − z t + log(1 + exp(−|z|))) / (L Σᵢ wᵢ); 0 when Σ wᵢ is 0.
+// f = −t log p − (1 − t) log(1 − p), p clipped as in SoftmaxCrossEntropy.
 struct SigmoidCrossEntropy {
+  float label_smoothing = 0;
+  float clip = 0;
   bool operator==(const SigmoidCrossEntropy&) const = default;
 };
-// inputs probabilities, targets, example weights, dloss [1]; output dlogits. Same constants.
-struct SigmoidCrossEntropyBackward {
-  bool operator==(const SigmoidCrossEntropyBackward&) const = default;
+// f = −t α (1 − p)^gamma log p − (1 − t) (1 − α) p^gamma log(1 − p). Source: as SoftmaxFocalLoss.
+struct SigmoidFocalLoss {
+  float label_smoothing = 0;
+  float gamma = 2;      // >= 0
+  float alpha = 0.25f;  // in [0, 1]
+  bool operator==(const SigmoidFocalLoss&) const = default;
+};
+// f = −t (1 − p)^gamma_plus log p − (1 − t) q^gamma_minus log(1 − q), q = max(p − margin, 0).
+// Source: Ridnik et al. 2021, equations 4 to 7; differentiated through all of it.
+struct AsymmetricLoss {
+  float label_smoothing = 0;
+  float gamma_plus = 0;   // >= 0
+  float gamma_minus = 4;  // >= 0
+  float margin = 0.05f;   // in [0, 1)
+  bool operator==(const AsymmetricLoss&) const = default;
+};
+// f = t (1 − p) + (1 − t) p: the expected share of wrong decisions of one who decides by chance p.
+struct SoftHammingLoss {
+  float label_smoothing = 0;
+  bool operator==(const SoftHammingLoss&) const = default;
+};
+enum class Deviation : uint8_t { kSquared, kAbsolute, kHuber };
+// With e = p − t: f = e² (kSquared), |e| (kAbsolute), or e² / 2 where |e| <= delta and
+// delta (|e| − delta / 2) elsewhere (kHuber; Huber 1964). p = σ(z) when `sigmoid`, else z.
+struct RegressionLoss {
+  Deviation deviation = Deviation::kSquared;
+  float delta = 1;  // > 0; kHuber
+  bool sigmoid = false;
+  bool operator==(const RegressionLoss&) const = default;
+};
+
+using Loss = std::variant<SoftmaxCrossEntropy, SoftmaxFocalLoss, SigmoidCrossEntropy,
+                          SigmoidFocalLoss, AsymmetricLoss, SoftHammingLoss, RegressionLoss>;
+// inputs logits, targets, example weights, dloss [1]; output dlogits. Constants of the forward
+// node.
+struct LossBackward {
+  Loss forward = {};
+  bool operator==(const LossBackward&) const = default;
+};
+
+// input x [N,2L]; output y [N,L]: y_l = x_{L+l} − x_l. Two logits of a label (it does not apply, it
+// does) in, the one logit of their two-way softmax out: softmax(a, b) = (σ(a − b), σ(b − a)).
+struct PairDifference {
+  bool operator==(const PairDifference&) const = default;
+};
+// input dy [N,L]; output dx [N,2L] = −dy beside dy.
+struct PairDifferenceBackward {
+  bool operator==(const PairDifferenceBackward&) const = default;
 };
 
 // no input; output a tensor of dims [1] that holds `value`.
@@ -241,12 +302,14 @@ struct Cast {
   bool operator==(const Cast&) const = default;
 };
 
-using Attrs = std::variant<Conv, ConvBackwardData, ConvBackwardWeights, Dense, DenseBackwardData,
-                           DenseBackwardWeights, BiasBackward, Pool, PoolBackward, BatchNorm,
-                           BatchNormTraining, BatchNormBackward, UpdateStatistics, FoldBatchNorm,
-                           Activate, ActivateBackward, Add, Reshape, Dropout, Normalize, Softmax,
-                           SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, SigmoidCrossEntropy,
-                           SigmoidCrossEntropyBackward, Fill, SgdMomentum, Adam, Reorder, Cast>;
+using Attrs =
+    std::variant<Conv, ConvBackwardData, ConvBackwardWeights, Dense, DenseBackwardData,
+                 DenseBackwardWeights, BiasBackward, Pool, PoolBackward, BatchNorm,
+                 BatchNormTraining, BatchNormBackward, UpdateStatistics, FoldBatchNorm, Activate,
+                 ActivateBackward, Add, Reshape, Dropout, Normalize, Softmax, SoftmaxCrossEntropy,
+                 SoftmaxFocalLoss, SigmoidCrossEntropy, SigmoidFocalLoss, AsymmetricLoss,
+                 SoftHammingLoss, RegressionLoss, LossBackward, PairDifference,
+                 PairDifferenceBackward, Fill, SgdMomentum, Adam, Reorder, Cast>;
 
 static_assert(std::is_trivially_copyable_v<Attrs>, "attributes are plain data");
 

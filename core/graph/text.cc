@@ -46,6 +46,18 @@ std::string FieldText(int64_t value) { return absl::StrCat(value); }
 std::string FieldText(float value) { return FloatText(value); }
 std::string FieldText(DType value) { return DTypeName(value); }
 std::string FieldText(PoolKind value) { return value == PoolKind::kMax ? "max" : "average"; }
+std::string FieldText(Deviation value) {
+  switch (value) {
+    case Deviation::kSquared:
+      return "squared";
+    case Deviation::kAbsolute:
+      return "absolute";
+    case Deviation::kHuber:
+      return "huber";
+  }
+  return "?";
+}
+std::string FieldText(const Loss& value);  // "SoftmaxFocalLoss(gamma=3)"
 std::string FieldText(const Dims& value) { return value.ToString(); }
 std::string FieldText(const ActivationSpec& value) {
   std::string text = ActivationName(value.kind);
@@ -158,6 +170,48 @@ void Fields(F f, const Normalize& a, const Normalize& d) {
   f("dtype", a.dtype, d.dtype);
 }
 template <typename F>
+void Fields(F f, const SoftmaxCrossEntropy& a, const SoftmaxCrossEntropy& d) {
+  f("label_smoothing", a.label_smoothing, d.label_smoothing);
+  f("clip", a.clip, d.clip);
+}
+template <typename F>
+void Fields(F f, const SoftmaxFocalLoss& a, const SoftmaxFocalLoss& d) {
+  f("label_smoothing", a.label_smoothing, d.label_smoothing);
+  f("gamma", a.gamma, d.gamma);
+}
+template <typename F>
+void Fields(F f, const SigmoidCrossEntropy& a, const SigmoidCrossEntropy& d) {
+  f("label_smoothing", a.label_smoothing, d.label_smoothing);
+  f("clip", a.clip, d.clip);
+}
+template <typename F>
+void Fields(F f, const SigmoidFocalLoss& a, const SigmoidFocalLoss& d) {
+  f("label_smoothing", a.label_smoothing, d.label_smoothing);
+  f("gamma", a.gamma, d.gamma);
+  f("alpha", a.alpha, d.alpha);
+}
+template <typename F>
+void Fields(F f, const AsymmetricLoss& a, const AsymmetricLoss& d) {
+  f("label_smoothing", a.label_smoothing, d.label_smoothing);
+  f("gamma_plus", a.gamma_plus, d.gamma_plus);
+  f("gamma_minus", a.gamma_minus, d.gamma_minus);
+  f("margin", a.margin, d.margin);
+}
+template <typename F>
+void Fields(F f, const SoftHammingLoss& a, const SoftHammingLoss& d) {
+  f("label_smoothing", a.label_smoothing, d.label_smoothing);
+}
+template <typename F>
+void Fields(F f, const RegressionLoss& a, const RegressionLoss& d) {
+  f("deviation", a.deviation, d.deviation);
+  f("delta", a.delta, d.delta);
+  f("sigmoid", a.sigmoid, d.sigmoid);
+}
+template <typename F>
+void Fields(F f, const LossBackward& a, const LossBackward& d) {
+  f("forward", a.forward, d.forward);
+}
+template <typename F>
 void Fields(F f, const Fill& a, const Fill& d) {
   f("value", a.value, d.value);
   f("dtype", a.dtype, d.dtype);
@@ -198,6 +252,19 @@ std::string FieldsToText(const Attrs& attrs) {
   };
   std::visit([&](const auto& op) { Fields(print, op, std::decay_t<decltype(op)>()); }, attrs);
   return text;
+}
+
+std::string FieldText(const Loss& value) {
+  std::vector<std::string> fields;
+  const auto collect = [&fields](absl::string_view name, const auto& field, const auto& usual) {
+    if (!(field == usual)) fields.push_back(absl::StrCat(name, "=", FieldText(field)));
+  };
+  return std::visit(
+      [&](const auto& op) {
+        Fields(collect, op, std::decay_t<decltype(op)>());
+        return absl::StrCat(OpOf(op).name, "(", absl::StrJoin(fields, ","), ")");
+      },
+      value);
 }
 
 std::string Names(const Graph& graph, const std::vector<ValueId>& ids) {

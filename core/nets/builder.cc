@@ -102,7 +102,9 @@ ValueId NetBuilder::Dropout(const std::string& name, ValueId x) {
 }
 
 absl::StatusOr<Net> NetBuilder::Finish(const std::string& name, ValueId x) {
-  net_.logits = Dense(name, x, options_.labels, Initializer::Kind::kGlorotUniform);
+  const int64_t outputs = int64_t{options_.labels} * (options_.two_way ? 2 : 1);
+  net_.logits = Dense(name, x, outputs, Initializer::Kind::kGlorotUniform);
+  if (options_.two_way) net_.logits = Node("two_way", PairDifference{}, {net_.logits});
   if (!status_.ok()) return status_;
   net_.graph.mutable_value(net_.logits).name = "logits";
   net_.graph.MarkOutput(net_.logits);

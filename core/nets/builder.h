@@ -51,7 +51,8 @@ class NetBuilder {
   // x itself when options().dropout is 0.
   ValueId Dropout(const std::string& name, ValueId x);
 
-  // The last dense layer, with Glorot weights, and the net. The builder is empty afterwards.
+  // The last dense layer, with Glorot weights, and the net; with options().two_way also the
+  // difference of its halves, "two_way". The builder is empty afterwards.
   absl::StatusOr<Net> Finish(const std::string& name, ValueId x);
 
  private:

@@ -20,8 +20,11 @@ struct NetOptions {
   std::string name;  // "resnet20"
   int height = 0, width = 0, channels = 0;
   int labels = 0;
-  std::vector<int> hidden;       // mlp only: units of the hidden layers; empty: {256}
-  float dropout = 0;             // before the last layer, where the net has a place for it
+  std::vector<int> hidden;  // mlp only: units of the hidden layers; empty: {256}
+  float dropout = 0;        // before the last layer, where the net has a place for it
+  // Binary relevance: the last layer has two outputs a label, those of "does not apply" first;
+  // "logits" is their difference, whose sigmoid is the two-way softmax.
+  bool two_way = false;
   std::vector<float> mean, std;  // per channel, fractions of full scale; empty: 0.5 and 0.25
 };
 

@@ -80,6 +80,9 @@ std::map<std::string, std::string> Roles(const Graph& graph) {
     producer = producers[logits];
   }
   roles["fovea.logits"] = graph.value(logits).name;
+  if (producer >= 0 && std::holds_alternative<PairDifference>(graph.nodes()[producer].attrs)) {
+    producer = producers[graph.nodes()[producer].inputs[0]];
+  }
   if (producer >= 0) roles["fovea.classifier"] = graph.nodes()[producer].name;
   return roles;
 }

@@ -9,7 +9,7 @@
 // metadata_props (each left out where the graph has no such thing):
 //   fovea.format          "1"
 //   fovea.normalization   the node that normalises the pixels
-//   fovea.classifier      the layer whose output are the logits
+//   fovea.classifier      the layer whose output are the logits, or the pairs they are made of
 //   fovea.logits          the value before the last activation
 //   fovea.activation      the node that turns logits into probabilities
 #pragma once

@@ -2,9 +2,9 @@
 //
 // Takes what ExportOnnx writes, and from other tools float graphs of Conv, Gemm, MatMul (with a
 // following Add of a bias), BatchNormalization, Relu, LeakyRelu, Sigmoid, Tanh, Clip, Add, MaxPool,
-// AveragePool, GlobalMaxPool, GlobalAveragePool, Flatten, Reshape, Softmax, Dropout, Identity,
-// Constant in opsets 7 to 21. The bytes may come from anywhere: nothing in them makes import crash
-// or allocate more than a small multiple of their size.
+// AveragePool, GlobalMaxPool, GlobalAveragePool, Flatten, Reshape, Softmax, Split in halves with
+// their Sub, Dropout, Identity, Constant in opsets 7 to 21. The bytes may come from anywhere:
+// nothing in them makes import crash or allocate more than a small multiple of their size.
 #pragma once
 
 #include <map>

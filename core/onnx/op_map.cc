@@ -38,6 +38,7 @@ constexpr Rule kRules[] = {
     {"Reshape", FromReshape},
     {"Sigmoid", FromSigmoid},
     {"Softmax", FromSoftmax},
+    {"Split", FromSplit},
     {"Tanh", FromTanh},
 };
 

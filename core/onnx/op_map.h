@@ -26,6 +26,7 @@ absl::Status ToOnnx(const Reshape& op, const Node& node, OnnxWriter& writer);
 absl::Status ToOnnx(const Dropout& op, const Node& node, OnnxWriter& writer);
 absl::Status ToOnnx(const Normalize& op, const Node& node, OnnxWriter& writer);
 absl::Status ToOnnx(const Softmax& op, const Node& node, OnnxWriter& writer);
+absl::Status ToOnnx(const PairDifference& op, const Node& node, OnnxWriter& writer);
 
 // ---- ONNX to fovea.
 absl::Status FromConv(NodeReader& node);
@@ -47,6 +48,7 @@ absl::Status FromFlatten(NodeReader& node);
 absl::Status FromDropout(NodeReader& node);
 absl::Status FromCast(NodeReader& node);  // the start of a normalisation
 absl::Status FromSoftmax(NodeReader& node);
+absl::Status FromSplit(NodeReader& node);  // the start of a difference of halves
 absl::Status FromIdentity(NodeReader& node);
 absl::Status FromConstant(NodeReader& node);
 

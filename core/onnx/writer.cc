@@ -55,6 +55,11 @@ std::string OnnxWriter::AddStage(const char* op, const Node& node, const std::st
   return added.output(0);
 }
 
+std::string OnnxWriter::AddOutput(onnx::NodeProto& proto, const std::string& name) {
+  proto.add_output(NewName(name));
+  return proto.output(proto.output_size() - 1);
+}
+
 std::string OnnxWriter::AddFloats(const std::string& name, absl::Span<const int64_t> dims,
                                   absl::Span<const float> values) {
   onnx::TensorProto& tensor = *proto_.add_initializer();

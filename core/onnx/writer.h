@@ -29,6 +29,9 @@ class OnnxWriter {
                        std::vector<std::string> inputs, bool last,
                        onnx::NodeProto** proto = nullptr);
 
+  // A further output of a node; returns its name.
+  std::string AddOutput(onnx::NodeProto& proto, const std::string& name);
+
   // Initializers that are neither parameters nor states; return their name.
   std::string AddFloats(const std::string& name, absl::Span<const int64_t> dims,
                         absl::Span<const float> values);

@@ -26,8 +26,7 @@ NetOptions NetOptionsOf(const v1::TrainingConfig& config, int labels) {
 TrainingGraphOptions TrainingGraphOptionsOf(const v1::TrainingConfig& config,
                                             absl::Span<const std::string> labels) {
   TrainingGraphOptions options;
-  options.loss = config.task() == v1::TASK_MULTI_LABEL ? LossKind::kSigmoidCrossEntropy
-                                                       : LossKind::kSoftmaxCrossEntropy;
+  if (config.task() == v1::TASK_MULTI_LABEL) options.loss = SigmoidCrossEntropy{};
   const auto& weights = config.class_weights().by_label();
   if (!weights.empty()) {
     for (const std::string& label : labels) {

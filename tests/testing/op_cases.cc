@@ -1,6 +1,7 @@
 #include "tests/testing/op_cases.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <numeric>
@@ -76,6 +77,12 @@ std::vector<double> Values(const InputSpec& spec, Random& random) {
     case InputKind::kIndicators:
     case InputKind::kMask:
       return Generate(count, [&] { return static_cast<double>(random.Below(2)); });
+    case InputKind::kPartlyKnown: {
+      const std::array<double, 3> kinds = {std::nan(""), 0, 1};
+      std::vector<double> values = Generate(count, [&] { return kinds[random.Below(3)]; });
+      values[0] = kinds[0];
+      return values;
+    }
     case InputKind::kSparse: {
       std::vector<double> values = Generate(count, [&] { return 0.5 + random.Uniform(); });
       values[0] = 0;
@@ -192,6 +199,7 @@ const std::vector<OpCase>& OpCases() {
     auto* table = new std::vector<OpCase>;
     AddConvCases(*table);
     AddLayerCases(*table);
+    AddLossCases(*table);
     AddSimpleCases(*table);
     return table;
   }();

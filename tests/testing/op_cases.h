@@ -26,6 +26,7 @@ enum class InputKind {
   kDistribution,  // every row sums to 1
   kOneHot,        // every row holds one 1
   kIndicators,    // 0 or 1
+  kPartlyKnown,   // 0, 1 or NaN, each a third; the first is NaN
   kSparse,        // positive, but the first is 0: example weights
   kZero,
   kPixels,   // u8
@@ -56,6 +57,7 @@ const std::vector<OpCase>& OpCases();
 // The parts of the table.
 void AddConvCases(std::vector<OpCase>& cases);    // convolution
 void AddLayerCases(std::vector<OpCase>& cases);   // dense, pooling, batch norm
+void AddLossCases(std::vector<OpCase>& cases);    // softmax, losses
 void AddSimpleCases(std::vector<OpCase>& cases);  // all other ops
 
 // A graph with the one node "op" of a case; its inputs are named "input0", "input1", …. With

@@ -1,4 +1,4 @@
-// The cases of elementwise ops, shapes, dropout, losses and updates.
+// The cases of elementwise ops, shapes, dropout and updates.
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,69 +90,6 @@ void AddDropout(std::vector<OpCase>& cases) {
   cases.push_back(std::move(inference));
 }
 
-// ---- Losses.
-
-struct LossCase {
-  std::string name;
-  Dims logits;
-  InputKind targets;
-  InputKind weights = InputKind::kPositive;
-  double scale = 3;  // of the logits
-  std::vector<float> class_weights = {};
-};
-
-template <typename Loss>
-void AddLoss(std::vector<OpCase>& cases, const std::string& op, const LossCase& loss) {
-  OpCase result;
-  result.name = absl::StrCat(op, "_", loss.name);
-  result.attrs = Loss{};
-  result.inputs = {{loss.logits, InputKind::kUniform, Role::kInput, loss.scale},
-                   {loss.logits, loss.targets},
-                   {{loss.logits[0]}, loss.weights}};
-  result.constants = loss.class_weights;
-  result.differentiable = {0};
-  cases.push_back(std::move(result));
-}
-
-void AddLosses(std::vector<OpCase>& cases) {
-  for (const auto& [name, dims, scale] :
-       std::vector<std::tuple<std::string, Dims, double>>{{"ten", {4, 10}, 3},
-                                                          {"odd", {3, 17}, 5},
-                                                          {"one_class", {2, 1}, 1},
-                                                          {"large_logits", {3, 10}, 500}}) {
-    cases.push_back({absl::StrCat("softmax_", name),
-                     Softmax{},
-                     {{dims, InputKind::kUniform, Role::kInput, scale}}});
-  }
-  const std::vector<float> four = {0.5f, 1, 2, 0};
-  for (const LossCase& loss : std::vector<LossCase>{
-           {"one_hot", {6, 10}, InputKind::kOneHot},
-           {"soft_targets", {5, 7}, InputKind::kDistribution},
-           {"unweighted_example", {5, 7}, InputKind::kOneHot, InputKind::kSparse},
-           {"class_weights", {8, 4}, InputKind::kOneHot, InputKind::kPositive, 3, four},
-           {"soft_class_weights", {8, 4}, InputKind::kDistribution, InputKind::kSparse, 3, four},
-           {"no_weight_at_all", {3, 4}, InputKind::kOneHot, InputKind::kZero},
-           {"large_logits", {4, 10}, InputKind::kOneHot, InputKind::kPositive, 200}}) {
-    AddLoss<SoftmaxCrossEntropy>(cases, "softmax_cross_entropy", loss);
-  }
-  for (const LossCase& loss : std::vector<LossCase>{
-           {"indicators", {6, 10}, InputKind::kIndicators},
-           {"soft_targets", {5, 7}, InputKind::kDistribution},
-           {"unweighted_example", {5, 7}, InputKind::kIndicators, InputKind::kSparse},
-           {"label_weights", {8, 4}, InputKind::kIndicators, InputKind::kPositive, 3, four},
-           {"no_weight_at_all", {3, 4}, InputKind::kIndicators, InputKind::kZero},
-           {"one_label", {7, 1}, InputKind::kIndicators},
-           {"large_logits", {4, 10}, InputKind::kIndicators, InputKind::kPositive, 200}}) {
-    AddLoss<SigmoidCrossEntropy>(cases, "sigmoid_cross_entropy", loss);
-  }
-  const std::vector<InputSpec> inputs = {{{5, 4}, InputKind::kDistribution},
-                                         {{5, 4}, InputKind::kOneHot},
-                                         {{5}, InputKind::kPositive},
-                                         {{1}, InputKind::kPositive}};
-  cases.push_back({"softmax_cross_entropy_backward", SoftmaxCrossEntropyBackward{}, inputs, four});
-  cases.push_back({"sigmoid_cross_entropy_backward", SigmoidCrossEntropyBackward{}, inputs, four});
-}
-
 // ---- Updates.
 
 constexpr int64_t kRegion = 96;
@@ -192,7 +129,6 @@ void AddSimpleCases(std::vector<OpCase>& cases) {
   AddElementwise(cases);
   AddShapes(cases);
   AddDropout(cases);
-  AddLosses(cases);
   AddUpdates(cases);
 }
 

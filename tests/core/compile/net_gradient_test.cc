@@ -10,7 +10,9 @@ namespace {
 struct NetCase {
   std::string net;
   int side;
-  LossKind loss;
+  std::string loss_name;
+  Loss loss;
+  bool two_way = false;
 };
 
 void PrintTo(const NetCase& c, std::ostream* out) { *out << c.net; }
@@ -20,7 +22,9 @@ class NetGradient : public ::testing::TestWithParam<NetCase> {
   static constexpr int kBatch = 3;
 
   void SetUp() override {
-    absl::StatusOr<Net> net = BuildNet(SmallNet(GetParam().net, GetParam().side), kBatch);
+    NetOptions small = SmallNet(GetParam().net, GetParam().side);
+    small.two_way = GetParam().two_way;
+    absl::StatusOr<Net> net = BuildNet(small, kBatch);
     ASSERT_TRUE(net.ok()) << net.status();
     net->graph = WithFloatType(net->graph, DType::kF64);
     TrainingGraphOptions options;
@@ -95,11 +99,32 @@ TEST_P(NetGradient, MatchesTheDifferenceOfTheLossAlongRandomDirections) {
   }
 }
 
+std::string CaseName(const ::testing::TestParamInfo<NetCase>& info) {
+  return info.param.net + "_" + info.param.loss_name;
+}
+
 INSTANTIATE_TEST_SUITE_P(Nets, NetGradient,
-                         ::testing::Values(NetCase{"mlp", 6, LossKind::kSoftmaxCrossEntropy},
-                                           NetCase{"lenet", 16, LossKind::kSigmoidCrossEntropy},
-                                           NetCase{"resnet8", 8, LossKind::kSoftmaxCrossEntropy}),
-                         [](const auto& info) { return info.param.net; });
+                         ::testing::Values(NetCase{"mlp", 6, "softmax", SoftmaxCrossEntropy{}},
+                                           NetCase{"lenet", 16, "sigmoid", SigmoidCrossEntropy{}},
+                                           NetCase{"resnet8", 8, "softmax", SoftmaxCrossEntropy{}}),
+                         CaseName);
+
+INSTANTIATE_TEST_SUITE_P(
+    Losses, NetGradient,
+    ::testing::Values(
+        NetCase{"mlp", 6, "smoothed", SoftmaxCrossEntropy{0.1f}},
+        NetCase{"mlp", 6, "clipped", SoftmaxCrossEntropy{0, 0.01f}},
+        NetCase{"mlp", 6, "focal", SoftmaxFocalLoss{}},
+        NetCase{"mlp", 6, "sigmoid_clipped", SigmoidCrossEntropy{0, 0.01f}},
+        NetCase{"mlp", 6, "sigmoid_focal", SigmoidFocalLoss{}},
+        NetCase{"mlp", 6, "asymmetric", AsymmetricLoss{}},
+        NetCase{"mlp", 6, "soft_hamming", SoftHammingLoss{}},
+        NetCase{"mlp", 6, "squared", RegressionLoss{}},
+        NetCase{"mlp", 6, "absolute", RegressionLoss{Deviation::kAbsolute}},
+        NetCase{"mlp", 6, "huber_sigmoid", RegressionLoss{Deviation::kHuber, 0.25f, true}},
+        NetCase{"mlp", 6, "two_way", SigmoidCrossEntropy{}, true},
+        NetCase{"lenet", 16, "two_way_asymmetric", AsymmetricLoss{0, 1, 4, 0.05f}, true}),
+    CaseName);
 
 TEST(TrainingGraph, DropsDifferentUnitsAtEveryStep) {
   NetOptions options = SmallNet("mlp", 6);

@@ -216,5 +216,28 @@ TEST(ImportOnnx, KeepsAResidualApartWhenTheSumHasAnotherReader) {
   EXPECT_EQ(model->graph.nodes().size(), 3u);
 }
 
+TEST(OnnxImport, RefusesASplitThatIsNoPairDifference) {
+  const std::string halves =
+      R"(op_type: "Split" input: "x" input: "halves" output: "a" output: "b"
+         attribute { name: "axis" type: INT i: 1 })";
+  Model right({0, 4});
+  right.Ints("halves", {2, 2})
+      .Node(halves)
+      .Node(R"(op_type: "Sub" input: "b" input: "a" output: "y")");
+  const auto imported = right.Import();
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_THAT(ToText(imported->graph), HasSubstr("y = PairDifference(x) : f32[1,2]"));
+  Model turned({0, 4});
+  turned.Ints("halves", {2, 2})
+      .Node(halves)
+      .Node(R"(op_type: "Sub" input: "a" input: "b" output: "y")");
+  EXPECT_EQ(turned.Import().status().code(), absl::StatusCode::kUnimplemented);
+  Model uneven({0, 4});
+  uneven.Ints("halves", {1, 3})
+      .Node(halves)
+      .Node(R"(op_type: "Sub" input: "b" input: "a" output: "y")");
+  EXPECT_EQ(uneven.Import().status().code(), absl::StatusCode::kUnimplemented);
+}
+
 }  // namespace
 }  // namespace fovea

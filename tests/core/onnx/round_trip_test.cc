@@ -43,6 +43,25 @@ TEST(OnnxRoundTrip, GivesTheSameTextForEveryNet) {
   }
 }
 
+TEST(OnnxRoundTrip, KeepsTwoWayLogits) {
+  NetOptions options;
+  options.name = "mlp";
+  options.height = options.width = 4;
+  options.channels = 1;
+  options.labels = 3;
+  options.two_way = true;
+  const auto net = BuildNet(options, 1);
+  ASSERT_TRUE(net.ok()) << net.status();
+  const auto graph = WithHead(*net, Head::kSigmoid);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  ExpectRoundTrip(*graph);
+  const auto bytes = ExportOnnx(*graph, testing::SomeValues(*graph), {});
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  const auto metadata = ImportOnnx(*bytes)->metadata;
+  EXPECT_EQ(metadata.at("fovea.logits"), "logits");
+  EXPECT_EQ(metadata.at("fovea.classifier"), graph->nodes()[graph->nodes().size() - 3].name);
+}
+
 TEST(OnnxRoundTrip, KeepsDropoutAndItsSalt) {
   Net net = testing::BuildOrDie("mlp", 4, 1, 3, 0.25f);
   for (Node& node : net.graph.mutable_nodes()) {

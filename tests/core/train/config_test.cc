@@ -343,7 +343,7 @@ TEST(Recipe, TurnsAConfigurationIntoParts) {
   ASSERT_TRUE(complete.ok()) << complete.status();
   const std::vector<std::string> labels = {"0", "1", "2"};
   const TrainingGraphOptions options = TrainingGraphOptionsOf(complete->config, labels);
-  EXPECT_EQ(options.loss, LossKind::kSigmoidCrossEntropy);
+  EXPECT_EQ(options.loss, Loss(SigmoidCrossEntropy{}));
   EXPECT_THAT(options.class_weights, ElementsAre(1, 3, 1));
   ASSERT_TRUE(std::holds_alternative<Adam>(options.update));
   EXPECT_EQ(std::get<Adam>(options.update).beta1, .8f);
