@@ -21,12 +21,18 @@
 namespace fovea {
 
 // Which whole-graph layout plan Prepare follows, where a backend knows several.
-enum class LayoutPlan : uint8_t { kDefault, kNhwc, kBlocked };
-const char* LayoutPlanName(LayoutPlan plan);
+// kBlockedWinograd: kBlocked, with Winograd's algorithm for the f32 convolutions that gain by it.
+enum class LayoutPlan : uint8_t { kDefault, kNhwc, kBlocked, kBlockedWinograd };
+inline constexpr LayoutPlan kLayoutPlans[] = {LayoutPlan::kDefault, LayoutPlan::kNhwc,
+                                              LayoutPlan::kBlocked, LayoutPlan::kBlockedWinograd};
+const char* LayoutPlanName(LayoutPlan plan);  // "default", "nhwc", …
 
 struct CompileOptions {
   bool training = false;  // keep the passes of training graphs; primitives kept for backward
   LayoutPlan layout_plan = LayoutPlan::kDefault;
+  // What an f32 training graph computes in where the backend can: kF32, or kBF16, in which
+  // parameters, their gradients, statistics, losses and updates stay f32.
+  DType compute_type = DType::kF32;
   // Threads that will run the program; primitives are created for it. 0: all of the CPU budget.
   int width = 0;
   // Accept a convolution or dense that only a slow kernel can run.

@@ -21,6 +21,8 @@ const char* LayoutPlanName(LayoutPlan plan) {
       return "nhwc";
     case LayoutPlan::kBlocked:
       return "blocked";
+    case LayoutPlan::kBlockedWinograd:
+      return "blocked_winograd";
   }
   return "?";
 }

@@ -28,6 +28,10 @@ constexpr Pass kTrainingPasses[] = {
     {"fuse norm and relu", FuseNormRelu},
 };
 
+constexpr Pass kMixedPrecisionPasses[] = {
+    {"cast to bf16", CastToBf16},
+};
+
 absl::Status Annotate(const absl::Status& status, absl::string_view where) {
   return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
 }
@@ -60,6 +64,9 @@ absl::StatusOr<std::shared_ptr<const Program>> Compile(Graph graph, const Backen
                                               ? absl::Span<const Pass>(kTrainingPasses)
                                               : absl::Span<const Pass>(kInferencePasses);
     RETURN_IF_ERROR(RunPasses(passes, graph, backend));
+  }
+  if (options.compute_type == DType::kBF16) {
+    RETURN_IF_ERROR(RunPasses(kMixedPrecisionPasses, graph, backend));
   }
   ASSIGN_OR_RETURN(graph, backend.Prepare(std::move(graph), options));
   if (absl::Status status = Verify(graph); !status.ok()) {

@@ -29,4 +29,11 @@ absl::Status FuseActivation(Graph& graph, const Backend& backend);
 // ReLU after a training batch norm becomes part of it, and of its gradient.
 absl::Status FuseNormRelu(Graph& graph, const Backend& backend);
 
+// Convolutions and dense layers, their gradients, and what stands between them compute in bf16;
+// parameters, gradients of parameters, statistics of batch norm, outputs and all other ops stay
+// f32, behind casts. The rounding's gradient is taken as 1. bf16 has the range of f32, so the loss
+// needs no scaling. Source: Kalamkar et al. 2019, "A study of BFLOAT16 for deep learning training".
+// FailedPrecondition: the backend does not compute in bf16 on this machine.
+absl::Status CastToBf16(Graph& graph, const Backend& backend);
+
 }  // namespace fovea

@@ -3,6 +3,8 @@
 // An op's struct says everything about it but its names, its values and its constants, which live
 // on the Node. The structs are trivially copyable, comparable, and know no device. Shapes in
 // comments are logical: x [N,C,H,W], w [O,I/group,KH,KW].
+// In bf16, biases, scales, statistics and gradients of parameters stay f32 (ops/infer.h,
+// ParameterType).
 // To add an op: a struct here, a line in Attrs, a file in core/ops, a case in the op table.
 #pragma once
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/status.h"
+#include "core/model/storage.h"
 #include "core/model/text_proto.h"
 #include "core/onnx/export.h"
 #include "core/onnx/import.h"
@@ -53,6 +54,9 @@ absl::Status AsDamage(const std::string& path, const absl::Status& status) {
 absl::StatusOr<std::string> ExportModel(const Model& model) {
   OnnxExportOptions options;
   options.name = model.manifest.name();
+  if (model.manifest.training().config().storage() == v1::STORAGE_FP16) {
+    options.store_as_f16 = IsStoredAsF16;
+  }
   const auto value = [&](const std::string& name) -> absl::StatusOr<TensorView> {
     const auto found = model.values.find(name);
     if (found == model.values.end()) {

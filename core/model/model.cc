@@ -6,6 +6,18 @@
 #include "core/base/status.h"
 
 namespace fovea {
+namespace {
+
+// An f64 tensor in f32.
+Tensor Rounded(const TensorView& tensor) {
+  Tensor rounded({DType::kF32, tensor.type.dims});
+  for (int64_t i = 0; i < tensor.count(); ++i) {
+    rounded.as<float>()[i] = static_cast<float>(tensor.as<double>()[i]);
+  }
+  return rounded;
+}
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<Weights>> MakeWeights(const Model& model, const Backend& backend) {
   ASSIGN_OR_RETURN(std::shared_ptr<Weights> weights, Weights::Create(backend, model.graph, {}));
@@ -28,6 +40,9 @@ absl::StatusOr<std::map<std::string, Tensor>> ReadValues(const Graph& graph,
     for (ValueId id : graph.ValuesOf(role)) {
       const std::string& name = graph.value(id).name;
       ASSIGN_OR_RETURN(Tensor tensor, weights.Get(name));
+      if (tensor.type().dtype == DType::kF64 && graph.type(id).dtype == DType::kF32) {
+        tensor = Rounded(tensor);
+      }
       values.emplace(name, std::move(tensor));
     }
   }

@@ -23,7 +23,8 @@ struct Model {
 // The model's values as weights on a device. NotFound names a value that the model lacks.
 absl::StatusOr<std::shared_ptr<Weights>> MakeWeights(const Model& model, const Backend& backend);
 
-// The values of every parameter and state of `graph`, read from weights.
+// The values of every parameter and state of `graph`, read from weights; f64 weights are rounded
+// where the graph has f32.
 absl::StatusOr<std::map<std::string, Tensor>> ReadValues(const Graph& graph,
                                                          const Weights& weights);
 

@@ -37,8 +37,22 @@ absl::Status DescribePort(const Value& value, onnx::ValueInfoProto& info) {
   return absl::OkStatus();
 }
 
+// A weight of 16 bits and the node that makes it a FLOAT of the value's name.
+void AddF16Weight(const Value& value, const TensorView& view, onnx::GraphProto& proto) {
+  const std::string stored = value.name + "/f16";
+  SetF16s(stored, value.type.dims.extents(), {view.as<float>(), size_t(view.count())},
+          *proto.add_initializer());
+  onnx::NodeProto& cast = *proto.add_node();
+  cast.set_op_type("Cast");
+  cast.set_name(value.name + "/cast");
+  cast.add_input(stored);
+  cast.add_output(value.name);
+  SetInt(cast, "to", onnx::TensorProto::FLOAT);
+}
+
 // Parameters and states, in the graph's order.
-absl::Status AddWeights(const Graph& graph, ValueSource values, onnx::GraphProto& proto) {
+absl::Status AddWeights(const Graph& graph, ValueSource values, const OnnxExportOptions& options,
+                        onnx::GraphProto& proto) {
   int64_t bytes = 0;
   for (const Value& value : graph.values()) {
     if (value.role != Role::kParameter && value.role != Role::kState) continue;
@@ -51,6 +65,10 @@ absl::Status AddWeights(const Graph& graph, ValueSource values, onnx::GraphProto
     bytes += static_cast<int64_t>(view.type.dense_bytes());
     if (bytes > kMaxBytes) {
       return absl::InvalidArgumentError("the weights exceed 2 GiB, the limit of an ONNX file");
+    }
+    if (options.store_as_f16 && options.store_as_f16(value)) {
+      AddF16Weight(value, view, proto);
+      continue;
     }
     SetFloats(value.name, value.type.dims.extents(), {view.as<float>(), size_t(view.count())},
               *proto.add_initializer());
@@ -126,7 +144,7 @@ absl::StatusOr<std::string> ExportOnnx(const Graph& graph, ValueSource values,
   model.add_opset_import()->set_version(kOpset);
   onnx::GraphProto& proto = *model.mutable_graph();
   proto.set_name(options.name.empty() ? "fovea" : options.name);
-  RETURN_IF_ERROR(AddWeights(graph, values, proto));
+  RETURN_IF_ERROR(AddWeights(graph, values, options, proto));
   OnnxWriter writer(graph, proto);
   for (const Node& node : graph.nodes()) {
     const absl::Status status = ExportNode(node, writer);

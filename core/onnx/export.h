@@ -14,6 +14,7 @@
 //   fovea.activation      the node that turns logits into probabilities
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -27,6 +28,9 @@ namespace fovea {
 struct OnnxExportOptions {
   std::string name;                             // of the graph, for people; empty: "fovea"
   std::map<std::string, std::string> metadata;  // further metadata_props
+  // Values for which this says true are stored as FLOAT16 and cast to FLOAT by a node of the file.
+  // They are rounded to nearest, limited to ±65504. Empty: all are FLOAT.
+  std::function<bool(const Value&)> store_as_f16 = {};
 };
 
 // The dense f32 values of a parameter or state.

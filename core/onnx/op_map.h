@@ -46,7 +46,7 @@ absl::Status FromAdd(NodeReader& node);
 absl::Status FromReshape(NodeReader& node);
 absl::Status FromFlatten(NodeReader& node);
 absl::Status FromDropout(NodeReader& node);
-absl::Status FromCast(NodeReader& node);  // the start of a normalisation
+absl::Status FromCast(NodeReader& node);  // the start of a normalisation, or of a constant
 absl::Status FromSoftmax(NodeReader& node);
 absl::Status FromSplit(NodeReader& node);  // the start of a difference of halves
 absl::Status FromIdentity(NodeReader& node);

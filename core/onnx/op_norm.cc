@@ -60,6 +60,10 @@ absl::Status ToOnnx(const Normalize&, const Node& node, OnnxWriter& writer) {
 
 // The five nodes that ToOnnx wrote, one behind the other, each read by the next.
 absl::Status FromCast(NodeReader& node) {
+  if (node.IsConstant(0)) {
+    ASSIGN_OR_RETURN(const int64_t constant_to, node.Int("to", 0));
+    if (constant_to == onnx::TensorProto::FLOAT) return node.AliasFloats();
+  }
   const absl::Status other = absl::UnimplementedError(
       "a Cast that does not begin a normalisation Cast, Transpose, Div by 255, Sub, Div");
   static constexpr const char* kChain[] = {"Cast", "Transpose", "Div", "Sub", "Div"};

@@ -316,6 +316,11 @@ absl::Status NodeReader::AliasConstant() {
   return absl::OkStatus();
 }
 
+absl::Status NodeReader::AliasFloats() {
+  RETURN_IF_ERROR(Floats(0).status());
+  return AliasConstant();
+}
+
 void NodeReader::DefineConstant(const TensorProto& tensor) {
   if (proto().output_size() > 0) reader_.constants_[proto().output(0)] = &tensor;
 }

@@ -96,6 +96,8 @@ class NodeReader {
   // The output is another name for this value or constant.
   absl::Status Alias(ValueId id);
   absl::Status AliasConstant();
+  // The same for a constant of floats, whose type may differ.
+  absl::Status AliasFloats();
   void DefineConstant(const onnx::TensorProto& tensor);
 
   // The node that made input i, when only this one reads it: what this ONNX node does may be joined

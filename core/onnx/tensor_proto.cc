@@ -1,9 +1,11 @@
 #include "core/onnx/tensor_proto.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/tensor/half.h"
 
 namespace fovea {
 
@@ -38,6 +40,8 @@ int64_t StoredCount(const TensorProto& tensor) {
       return count(tensor.float_data_size(), 4);
     case TensorProto::DOUBLE:
       return count(tensor.double_data_size(), 8);
+    case TensorProto::FLOAT16:
+      return count(tensor.int32_data_size(), 2);
     case TensorProto::INT64:
       return count(tensor.int64_data_size(), 8);
     case TensorProto::INT32:
@@ -101,6 +105,12 @@ absl::StatusOr<std::vector<float>> FloatsOf(const TensorProto& tensor) {
     case TensorProto::DOUBLE:
       Copy<double>(tensor, tensor.double_data(), values);
       return values;
+    case TensorProto::FLOAT16: {
+      std::vector<uint16_t> bits;
+      Copy<uint16_t>(tensor, tensor.int32_data(), bits);
+      for (uint16_t element : bits) values.push_back(FromF16Bits(element));
+      return values;
+    }
     default:
       return WrongType(tensor, "FLOAT");
   }
@@ -133,6 +143,16 @@ void SetFloats(const std::string& name, absl::Span<const int64_t> dims,
   tensor.set_data_type(TensorProto::FLOAT);
   for (int64_t extent : dims) tensor.add_dims(extent);
   tensor.set_raw_data(values.data(), values.size() * sizeof(float));
+}
+
+void SetF16s(const std::string& name, absl::Span<const int64_t> dims,
+             absl::Span<const float> values, TensorProto& tensor) {
+  tensor.set_name(name);
+  tensor.set_data_type(TensorProto::FLOAT16);
+  for (int64_t extent : dims) tensor.add_dims(extent);
+  std::vector<uint16_t> bits;
+  for (float value : values) bits.push_back(F16Bits(std::clamp(value, -kF16Max, kF16Max)));
+  tensor.set_raw_data(bits.data(), bits.size() * sizeof(uint16_t));
 }
 
 void SetInts(const std::string& name, absl::Span<const int64_t> values, TensorProto& tensor) {

@@ -17,13 +17,16 @@ namespace fovea {
 // DataLoss otherwise; Unimplemented: data outside of the file.
 absl::StatusOr<Dims> DimsOf(const onnx::TensorProto& tensor);
 
-// The elements of a FLOAT or DOUBLE tensor as float.
+// The elements of a FLOAT, FLOAT16 or DOUBLE tensor as float.
 absl::StatusOr<std::vector<float>> FloatsOf(const onnx::TensorProto& tensor);
 // The elements of an INT64, INT32 or BOOL tensor.
 absl::StatusOr<std::vector<int64_t>> IntsOf(const onnx::TensorProto& tensor);
 
 void SetFloats(const std::string& name, absl::Span<const int64_t> dims,
                absl::Span<const float> values, onnx::TensorProto& tensor);
+// As FLOAT16: rounded to nearest, limited to ±65504.
+void SetF16s(const std::string& name, absl::Span<const int64_t> dims,
+             absl::Span<const float> values, onnx::TensorProto& tensor);
 void SetInts(const std::string& name, absl::Span<const int64_t> values, onnx::TensorProto& tensor);
 
 }  // namespace fovea

@@ -50,7 +50,11 @@ absl::StatusOr<Dims> ConvDims(const Conv& conv, const Dims& x, const Dims& w) {
 absl::StatusOr<std::vector<Type>> InferConv(const Node& node, absl::Span<const Type> inputs) {
   const auto& conv = std::get<Conv>(node.attrs);
   RETURN_IF_ERROR(ops::ExpectInputs(inputs, 2 + conv.has_bias + conv.has_residual));
-  RETURN_IF_ERROR(ExpectOneFloat(inputs, inputs.size()));
+  RETURN_IF_ERROR(ExpectOneFloat(inputs, 2));
+  RETURN_IF_ERROR(ops::ExpectParameters(inputs, 2, 2 + conv.has_bias));
+  if (conv.has_residual) {
+    RETURN_IF_ERROR(ops::ExpectDType("residual", inputs.back(), inputs[0].dtype));
+  }
   RETURN_IF_ERROR(ExpectRank("input", inputs[0], 4));
   RETURN_IF_ERROR(ExpectRank("weight", inputs[1], 4));
   RETURN_IF_ERROR(ops::ExpectActivation(conv.activation));
@@ -81,7 +85,7 @@ absl::StatusOr<std::vector<Type>> InferConvBackwardWeights(const Node& node,
   RETURN_IF_ERROR(ExpectRank("weight", {inputs[0].dtype, op.weight}, 4));
   ASSIGN_OR_RETURN(const Dims y, ConvDims(op.forward, inputs[0].dims, op.weight));
   RETURN_IF_ERROR(ExpectDims("output gradient", inputs[1], y));
-  return std::vector<Type>{{inputs[0].dtype, op.weight}};
+  return std::vector<Type>{{ops::ParameterType(inputs[0].dtype), op.weight}};
 }
 
 // ---- Cost: 2 per multiply-add, taps on padding counted.

@@ -22,7 +22,11 @@ using ops::ExpectRank;
 absl::StatusOr<std::vector<Type>> InferDense(const Node& node, absl::Span<const Type> inputs) {
   const auto& dense = std::get<Dense>(node.attrs);
   RETURN_IF_ERROR(ops::ExpectInputs(inputs, 2 + dense.has_bias + dense.has_residual));
-  RETURN_IF_ERROR(ExpectOneFloat(inputs, inputs.size()));
+  RETURN_IF_ERROR(ExpectOneFloat(inputs, 2));
+  RETURN_IF_ERROR(ops::ExpectParameters(inputs, 2, 2 + dense.has_bias));
+  if (dense.has_residual) {
+    RETURN_IF_ERROR(ops::ExpectDType("residual", inputs.back(), inputs[0].dtype));
+  }
   RETURN_IF_ERROR(ExpectRank("input", inputs[0], 2));
   RETURN_IF_ERROR(ExpectRank("weight", inputs[1], 2));
   RETURN_IF_ERROR(ops::ExpectActivation(dense.activation));
@@ -62,14 +66,14 @@ absl::StatusOr<std::vector<Type>> InferDenseBackwardWeights(const Node&,
     return absl::InvalidArgumentError(
         absl::StrCat("input has ", x[0], " rows, the output gradient has ", dy[0]));
   }
-  return std::vector<Type>{{inputs[0].dtype, {dy[1], x[1]}}};
+  return std::vector<Type>{{ops::ParameterType(inputs[0].dtype), {dy[1], x[1]}}};
 }
 
 absl::StatusOr<std::vector<Type>> InferBiasBackward(const Node&, absl::Span<const Type> inputs) {
   RETURN_IF_ERROR(ops::ExpectInputs(inputs, 1));
   RETURN_IF_ERROR(ExpectOneFloat(inputs, 1));
   RETURN_IF_ERROR(ops::ExpectRankAtLeast("output gradient", inputs[0], 2));
-  return std::vector<Type>{{inputs[0].dtype, {inputs[0].dims[1]}}};
+  return std::vector<Type>{{ops::ParameterType(inputs[0].dtype), {inputs[0].dims[1]}}};
 }
 
 // ---- Cost.

@@ -35,6 +35,19 @@ absl::Status ExpectOneFloat(absl::Span<const Type> inputs, size_t count) {
   return absl::OkStatus();
 }
 
+DType ParameterType(DType dtype) {
+  return dtype == DType::kBF16 || dtype == DType::kF16 ? DType::kF32 : dtype;
+}
+
+absl::Status ExpectParameters(absl::Span<const Type> inputs, size_t first, size_t last) {
+  for (size_t i = first; i < last; ++i) {
+    if (inputs[i].dtype == ParameterType(inputs[0].dtype)) continue;
+    return absl::InvalidArgumentError(absl::StrCat("input ", i, " is ", DTypeName(inputs[i].dtype),
+                                                   ", input 0 is ", DTypeName(inputs[0].dtype)));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ExpectRank(absl::string_view what, const Type& type, int rank) {
   if (type.dims.rank() == rank) return absl::OkStatus();
   return absl::InvalidArgumentError(

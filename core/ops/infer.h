@@ -18,6 +18,12 @@ bool IsFloat(DType dtype);
 absl::Status ExpectInputs(absl::Span<const Type> inputs, size_t count);
 // All inputs [0, count) are floating and of one dtype.
 absl::Status ExpectOneFloat(absl::Span<const Type> inputs, size_t count);
+// What an op on `dtype` keeps its biases, scales, statistics and gradients of parameters in: f32
+// for the types of 16 bits, else `dtype`. Source: Micikevicius et al. 2018, "Mixed precision
+// training".
+DType ParameterType(DType dtype);
+// The inputs [first, last) are of the ParameterType of input 0.
+absl::Status ExpectParameters(absl::Span<const Type> inputs, size_t first, size_t last);
 absl::Status ExpectRank(absl::string_view what, const Type& type, int rank);
 absl::Status ExpectRankAtLeast(absl::string_view what, const Type& type, int rank);
 absl::Status ExpectDims(absl::string_view what, const Type& type, const Dims& expected);

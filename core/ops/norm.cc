@@ -40,24 +40,26 @@ absl::StatusOr<std::vector<Type>> InferBatchNorm(const Node&, absl::Span<const T
 absl::StatusOr<std::vector<Type>> InferBatchNormTraining(const Node&,
                                                          absl::Span<const Type> inputs) {
   RETURN_IF_ERROR(ops::ExpectInputs(inputs, 3));
-  RETURN_IF_ERROR(CheckNorm(inputs, 3));
+  RETURN_IF_ERROR(CheckNorm(inputs, 1));
+  RETURN_IF_ERROR(ops::ExpectParameters(inputs, 1, 3));
   const Dims& x = inputs[0].dims;
-  const DType dtype = inputs[0].dtype;
+  const DType dtype = inputs[0].dtype, statistics = ops::ParameterType(dtype);
   RETURN_IF_ERROR(CheckPerChannel(inputs, 1, 3, x[1]));
-  return std::vector<Type>{{dtype, x}, {dtype, {x[1]}}, {dtype, {x[1]}}, {DType::kU8, x}};
+  return std::vector<Type>{{dtype, x}, {statistics, {x[1]}}, {statistics, {x[1]}}, {DType::kU8, x}};
 }
 
 absl::StatusOr<std::vector<Type>> InferBatchNormBackward(const Node&,
                                                          absl::Span<const Type> inputs) {
   RETURN_IF_ERROR(ops::ExpectInputs(inputs, 7));
-  RETURN_IF_ERROR(CheckNorm(inputs, 6));
+  RETURN_IF_ERROR(CheckNorm(inputs, 2));
+  RETURN_IF_ERROR(ops::ExpectParameters(inputs, 2, 6));
   const Dims& x = inputs[0].dims;
-  const DType dtype = inputs[0].dtype;
+  const DType dtype = inputs[0].dtype, gradients = ops::ParameterType(dtype);
   RETURN_IF_ERROR(ops::ExpectDims("output gradient", inputs[1], x));
   RETURN_IF_ERROR(CheckPerChannel(inputs, 2, 6, x[1]));
   RETURN_IF_ERROR(ops::ExpectDims("workspace", inputs[6], x));
   RETURN_IF_ERROR(ops::ExpectDType("workspace", inputs[6], DType::kU8));
-  return std::vector<Type>{{dtype, x}, {dtype, {x[1]}}, {dtype, {x[1]}}};
+  return std::vector<Type>{{dtype, x}, {gradients, {x[1]}}, {gradients, {x[1]}}};
 }
 
 absl::StatusOr<std::vector<Type>> InferUpdateStatistics(const Node& node,

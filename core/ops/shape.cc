@@ -9,6 +9,7 @@
 #include "core/graph/op_def.h"
 #include "core/ops/infer.h"
 #include "core/ops/reference.h"
+#include "core/tensor/half.h"
 
 namespace fovea {
 namespace {
@@ -113,19 +114,34 @@ double Element(const TensorView& x, int64_t i) {
     case DType::kI64:
       return static_cast<double>(x.as<int64_t>()[i]);
     case DType::kBF16:
+      return ToFloat(x.as<Bf16>()[i]);
     case DType::kF16:
-      break;
+      return FromF16Bits(x.as<uint16_t>()[i]);
   }
   CHECK(false);
 }
 
+void SetElement(const TensorView& y, int64_t i, double value) {
+  switch (y.type.dtype) {
+    case DType::kF64:
+      y.as<double>()[i] = value;
+      return;
+    case DType::kF32:
+      y.as<float>()[i] = static_cast<float>(value);
+      return;
+    case DType::kBF16:
+      y.as<Bf16>()[i] = FromFloat<Bf16>(static_cast<float>(value));
+      return;
+    case DType::kF16:
+      y.as<uint16_t>()[i] = F16Bits(static_cast<float>(value));
+      return;
+    default:
+      CHECK(false);
+  }
+}
+
 void ReferenceCast(const Node&, absl::Span<const TensorView> in, absl::Span<const TensorView> out) {
-  ops::DispatchFloat(out[0].type.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    for (int64_t i = 0; i < out[0].count(); ++i) {
-      out[0].as<T>()[i] = static_cast<T>(Element(in[0], i));
-    }
-  });
+  for (int64_t i = 0; i < out[0].count(); ++i) SetElement(out[0], i, Element(in[0], i));
 }
 
 // ---- Normalize.

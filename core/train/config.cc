@@ -37,6 +37,7 @@ constexpr Section kSections[] = {
     {FillAugmentation, CheckAugmentation},
     {FillLabels, CheckLabels},
     {FillExecution, CheckExecution},
+    {FillPrecision, CheckPrecision},
 };
 
 }  // namespace

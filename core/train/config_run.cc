@@ -49,8 +49,10 @@ void CheckLength(ConfigCheck& check) {
 void FillExecution(ConfigFill& fill) {
   v1::TrainingConfig& config = fill.config();
   if (config.backend() == v1::BACKEND_UNSPECIFIED) {
-    config.set_backend(v1::BACKEND_CPU);
-    fill.Chose("backend", v1::Backend_Name(config.backend()), "the default");
+    const bool f64 = config.precision() == v1::PRECISION_FP64;
+    config.set_backend(f64 ? v1::BACKEND_REFERENCE : v1::BACKEND_CPU);
+    fill.Chose("backend", v1::Backend_Name(config.backend()),
+               f64 ? "the one that computes in FP64" : "the default");
   }
   if (!config.has_width()) {
     config.set_width(static_cast<uint32_t>(fill.default_width()));

@@ -76,6 +76,9 @@ void FillLength(ConfigFill& fill);
 void CheckLength(ConfigCheck& check);
 void FillExecution(ConfigFill& fill);
 void CheckExecution(ConfigCheck& check);
+// config_precision.cc: precision, layout plan and storage; after the backend is known.
+void FillPrecision(ConfigFill& fill);
+void CheckPrecision(ConfigCheck& check);
 // config_optimizer.cc: update rule, learning rate, weight decay.
 void FillOptimizer(ConfigFill& fill);
 void CheckOptimizer(ConfigCheck& check);

@@ -32,6 +32,19 @@ std::string ModelName() {
   return "unknown";
 }
 
+LayoutPlan LayoutPlanOf(const v1::TrainingConfig& config) {
+  switch (config.layout_plan()) {
+    case v1::LAYOUT_PLAN_NHWC:
+      return LayoutPlan::kNhwc;
+    case v1::LAYOUT_PLAN_BLOCKED:
+      return LayoutPlan::kBlocked;
+    case v1::LAYOUT_PLAN_BLOCKED_WINOGRAD:
+      return LayoutPlan::kBlockedWinograd;
+    default:
+      return LayoutPlan::kDefault;
+  }
+}
+
 }  // namespace
 
 std::string DescribeCpu() { return absl::StrCat(ModelName(), ", ", InstructionSet()); }
@@ -41,7 +54,7 @@ v1::Execution ChooseExecution(const v1::TrainingConfig& config) {
   execution.set_backend(config.backend());
   execution.set_cpu_model(DescribeCpu());
   execution.set_width(config.width());
-  execution.set_layout_plan(LayoutPlanName(LayoutPlan::kDefault));
+  execution.set_layout_plan(LayoutPlanName(LayoutPlanOf(config)));
   return execution;
 }
 
@@ -49,7 +62,7 @@ CompileOptions CompileOptionsOf(const v1::Execution& recorded, std::vector<std::
   CompileOptions options;
   options.width = static_cast<int>(recorded.width());
   bool known = false;
-  for (const LayoutPlan plan : {LayoutPlan::kDefault, LayoutPlan::kNhwc, LayoutPlan::kBlocked}) {
+  for (const LayoutPlan plan : kLayoutPlans) {
     if (recorded.layout_plan() != LayoutPlanName(plan)) continue;
     options.layout_plan = plan;
     known = true;

@@ -14,8 +14,7 @@ namespace fovea {
 // "unknown" where the system does not tell.
 std::string DescribeCpu();
 
-// What a first attempt runs with; `config` is complete. The layout plan is the one that the
-// compiled program has.
+// What a first attempt runs with; `config` is complete.
 v1::Execution ChooseExecution(const v1::TrainingConfig& config);
 
 // How an execution that was recorded is compiled. Each sentence appended to `notes` says what this

@@ -7,6 +7,7 @@
 #include "core/model/format.h"
 #include "core/model/layer_table.h"
 #include "core/model/model.h"
+#include "core/model/storage.h"
 #include "core/train/recipe.h"
 #include "core/train/timestamp.h"
 
@@ -48,6 +49,24 @@ v1::ModelManifest ManifestOf(const FinishedRun& run, const Graph& graph,
   *manifest.mutable_report() = run.report;
   SetTimestamp(now, *manifest.mutable_create_time());
   return manifest;
+}
+
+absl::Status RoundToStorage(const v1::TrainingConfig& config, Weights& weights) {
+  if (config.storage() != v1::STORAGE_FP16) return absl::OkStatus();
+  for (const Value& value : weights.values()) {
+    if (!IsStoredAsF16(value)) continue;
+    ASSIGN_OR_RETURN(const Tensor tensor, weights.Get(value.name));
+    for (int64_t i = 0; i < tensor.count(); ++i) {
+      if (value.type.dtype == DType::kF64) {
+        tensor.as<double>()[i] = StoredAsF16(static_cast<float>(tensor.as<double>()[i]));
+      } else {
+        tensor.as<float>()[i] = StoredAsF16(tensor.as<float>()[i]);
+      }
+    }
+    RETURN_IF_ERROR(weights.Set(value.name, tensor));
+  }
+  weights.Touch();
+  return absl::OkStatus();
 }
 
 absl::Status StageModel(FileSystem* files, const std::string& folder, const FinishedRun& run,

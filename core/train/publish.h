@@ -27,6 +27,10 @@ struct FinishedRun {
 v1::ModelManifest ManifestOf(const FinishedRun& run, const Graph& graph,
                              absl::Span<const std::string> labels, absl::Time now);
 
+// Rounds the weights to what the configuration's storage keeps of them, so that what is measured is
+// what is published.
+absl::Status RoundToStorage(const v1::TrainingConfig& config, Weights& weights);
+
 // The manifest is written last: a folder that has one is whole. Durable on return.
 absl::Status StageModel(FileSystem* files, const std::string& folder, const FinishedRun& run,
                         absl::Span<const std::string> labels, const Weights& weights,

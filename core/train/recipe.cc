@@ -39,6 +39,15 @@ TrainingGraphOptions TrainingGraphOptionsOf(const v1::TrainingConfig& config,
   return options;
 }
 
+DType ComputeTypeOf(const v1::TrainingConfig& config) {
+  return config.precision() == v1::PRECISION_BF16 ? DType::kBF16 : DType::kF32;
+}
+
+Graph InParameterType(Graph graph, const v1::TrainingConfig& config) {
+  if (config.precision() != v1::PRECISION_FP64) return graph;
+  return WithFloatType(graph, DType::kF64);
+}
+
 AugmentOptions AugmentOptionsOf(const v1::TrainingConfig& config) {
   AugmentOptions options;
   options.pad_pixels = static_cast<int>(config.augmentation().pad_and_crop_pixels());

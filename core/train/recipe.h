@@ -25,6 +25,11 @@ NetOptions NetOptionsOf(const v1::TrainingConfig& config, int labels);
 TrainingGraphOptions TrainingGraphOptionsOf(const v1::TrainingConfig& config,
                                             absl::Span<const std::string> labels);
 
+// What Compile is told of the precision of a training step.
+DType ComputeTypeOf(const v1::TrainingConfig& config);
+// The net's graph in the type of its parameters: f64 for PRECISION_FP64, else unchanged.
+Graph InParameterType(Graph graph, const v1::TrainingConfig& config);
+
 AugmentOptions AugmentOptionsOf(const v1::TrainingConfig& config);
 
 // The last activation of the published model.

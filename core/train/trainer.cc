@@ -166,6 +166,7 @@ absl::Status Trainer::Finish() {
   if (best_.has_value() && best_->step != position_.step) {
     RETURN_IF_ERROR(checkpoints_.RestoreModel(best_->step, *training_->weights()));
   }
+  RETURN_IF_ERROR(RoundToStorage(options_.job.config(), *training_->weights()));
   const bool has_test = HasExamples(options_.test);
   ASSIGN_OR_RETURN(run.report, EvaluateOn(has_test ? *options_.test : *options_.validation));
   run.report.set_dataset(options_.job.dataset());

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/random.h"
 #include "core/base/status.h"
+#include "core/compile/f32_ports.h"
 #include "core/data/sampler.h"
 #include "core/train/execution.h"
 #include "core/train/recipe.h"
@@ -70,7 +71,8 @@ absl::Status Trainer::PrepareNet(const v1::Execution& execution) {
   const v1::TrainingConfig& config = options_.job.config();
   const CompileOptions compile = CompileOptionsOf(execution, notes_);
   const int labels = static_cast<int>(options_.labels.size());
-  ASSIGN_OR_RETURN(const Net net, BuildNet(NetOptionsOf(config, labels), config.batch_size()));
+  ASSIGN_OR_RETURN(Net net, BuildNet(NetOptionsOf(config, labels), config.batch_size()));
+  net.graph = InParameterType(std::move(net.graph), config);
   ASSIGN_OR_RETURN(training_,
                    TrainingStep::Create(net, config, options_.labels, *options_.backend, compile));
   RETURN_IF_ERROR(Initialize(net, HashKey(config.seed(), kInitialWeights), *training_->weights()));
@@ -81,6 +83,7 @@ absl::Status Trainer::PrepareNet(const v1::Execution& execution) {
   // The plan of training is not that of inference, which is free to have its own.
   buckets.compile.layout_plan = LayoutPlan::kDefault;
   ASSIGN_OR_RETURN(Graph graph, WithHead(net, HeadOf(config)));
+  ASSIGN_OR_RETURN(graph, WithF32Ports(std::move(graph)));
   ASSIGN_OR_RETURN(inference_,
                    BucketPrograms::Create(std::move(graph), training_->weights(), buckets));
   ASSIGN_OR_RETURN(evaluator_, BucketExecutor::Create(inference_));

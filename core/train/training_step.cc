@@ -6,6 +6,7 @@
 #include "core/base/random.h"
 #include "core/base/status.h"
 #include "core/compile/compile.h"
+#include "core/compile/f32_ports.h"
 #include "core/compile/training_graph.h"
 #include "core/train/recipe.h"
 
@@ -16,8 +17,10 @@ absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
     const Backend& backend, const CompileOptions& options) {
   const TrainingGraphOptions recipe = TrainingGraphOptionsOf(config, labels);
   ASSIGN_OR_RETURN(Graph graph, TrainingGraph(net.graph, net.logits, recipe));
+  ASSIGN_OR_RETURN(graph, WithF32Ports(std::move(graph)));
   CompileOptions training = options;
   training.training = true;
+  training.compute_type = ComputeTypeOf(config);
   ASSIGN_OR_RETURN(std::shared_ptr<const Program> program,
                    Compile(std::move(graph), backend, training));
 

@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -26,27 +25,13 @@
 #include "core/nets/net.h"
 #include "core/runtime/executor.h"
 #include "tests/bench/allocations.h"
+#include "tests/bench/measure.h"
 #include "tests/bench/or_die.h"
 
 namespace fovea::bench {
 namespace {
 
 constexpr int kRepeats = 5;
-
-void Print(const std::string& name, double value) {
-  std::printf("%s=%.4g\n", name.c_str(), value);
-  std::fflush(stdout);
-}
-
-double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
-}
-
-double Now() {
-  using Clock = std::chrono::steady_clock;
-  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
-}
 
 struct Case {
   const char* net;

@@ -7,6 +7,7 @@
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/lower.h"
+#include "core/tensor/half.h"
 
 namespace fovea::cpu {
 namespace {
@@ -15,36 +16,53 @@ constexpr int64_t kRun = 256;   // rows whose sum stays in float
 constexpr int64_t kLanes = 16;  // channels summed side by side
 
 // sums[lane] += Σ rows[row · stride + lane], for `lanes` ≤ kLanes.
-FOVEA_MULTIVERSION
-void SumLanes(const float* rows, int64_t count, int64_t stride, int64_t lanes, double* sums) {
+template <typename T>
+__attribute__((always_inline)) inline void SumLanesOf(const T* rows, int64_t count, int64_t stride,
+                                                      int64_t lanes, double* sums) {
   for (int64_t first = 0; first < count; first += kRun) {
     const int64_t last = std::min(count, first + kRun);
     float run[kLanes] = {};
     if (lanes == kLanes) {
       for (int64_t row = first; row < last; ++row) {
-        for (int64_t lane = 0; lane < kLanes; ++lane) run[lane] += rows[row * stride + lane];
+        for (int64_t lane = 0; lane < kLanes; ++lane)
+          run[lane] += ToFloat(rows[row * stride + lane]);
       }
     } else {
       for (int64_t row = first; row < last; ++row) {
-        for (int64_t lane = 0; lane < lanes; ++lane) run[lane] += rows[row * stride + lane];
+        for (int64_t lane = 0; lane < lanes; ++lane)
+          run[lane] += ToFloat(rows[row * stride + lane]);
       }
     }
     for (int64_t lane = 0; lane < lanes; ++lane) sums[lane] += run[lane];
   }
 }
 
-FOVEA_MULTIVERSION
-double SumPlane(const float* plane, int64_t count) {
+template <typename T>
+__attribute__((always_inline)) inline double SumPlaneOf(const T* plane, int64_t count) {
   float lanes[kLanes] = {};
   const int64_t whole = count / kLanes * kLanes;
   for (int64_t i = 0; i < whole; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += plane[i + lane];
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += ToFloat(plane[i + lane]);
   }
   double sum = 0;
   for (float lane : lanes) sum += lane;
-  for (int64_t i = whole; i < count; ++i) sum += plane[i];
+  for (int64_t i = whole; i < count; ++i) sum += ToFloat(plane[i]);
   return sum;
 }
+
+FOVEA_MULTIVERSION
+void SumLanes(const float* rows, int64_t count, int64_t stride, int64_t lanes, double* sums) {
+  SumLanesOf(rows, count, stride, lanes, sums);
+}
+FOVEA_MULTIVERSION
+void SumLanes(const Bf16* rows, int64_t count, int64_t stride, int64_t lanes, double* sums) {
+  SumLanesOf(rows, count, stride, lanes, sums);
+}
+
+FOVEA_MULTIVERSION
+double SumPlane(const float* plane, int64_t count) { return SumPlaneOf(plane, count); }
+FOVEA_MULTIVERSION
+double SumPlane(const Bf16* plane, int64_t count) { return SumPlaneOf(plane, count); }
 
 struct Extents {
   int64_t n, c, pixels;
@@ -53,7 +71,8 @@ struct Extents {
   }
 };
 
-void Dense(const float* dy, const Extents& e, float* db) {
+template <typename T>
+void Dense(const T* dy, const Extents& e, float* db) {
   ParallelRanges(e.c, 1, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       double sum = 0;
@@ -63,7 +82,8 @@ void Dense(const float* dy, const Extents& e, float* db) {
   });
 }
 
-void Nhwc(const float* dy, const Extents& e, float* db) {
+template <typename T>
+void Nhwc(const T* dy, const Extents& e, float* db) {
   ParallelRanges(e.c, kLanes, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; c += kLanes) {
       const int64_t lanes = std::min(kLanes, end - c);
@@ -74,7 +94,8 @@ void Nhwc(const float* dy, const Extents& e, float* db) {
   });
 }
 
-void Blocked(const float* dy, const Extents& e, float* db) {
+template <typename T>
+void Blocked(const T* dy, const Extents& e, float* db) {
   const int64_t block = BlockChannels(), blocks = (e.c + block - 1) / block;
   ParallelRanges(blocks, 1, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
@@ -90,18 +111,24 @@ void Blocked(const float* dy, const Extents& e, float* db) {
   });
 }
 
-}  // namespace
-
-absl::StatusOr<Lowered> LowerBiasBackward(const NodeView& view) {
-  const Extents extents(view.in(0).dims);
-  const Layout layout = view.in(0).layout;
+template <typename T>
+Lowered BiasBackwardOf(const Type& type) {
+  const Extents extents(type.dims);
+  const Layout layout = type.layout;
   return LowerHost("fovea:bias_backward", [=](Addresses in, Addresses out) {
-    const float* dy = At<float>(in, 0);
+    const T* dy = At<T>(in, 0);
     float* db = At<float>(out, 0);
     if (layout == kBlocked) return Blocked(dy, extents, db);
     if (layout == kNhwc || extents.pixels == 1) return Nhwc(dy, extents, db);
     Dense(dy, extents, db);
   });
+}
+
+}  // namespace
+
+absl::StatusOr<Lowered> LowerBiasBackward(const NodeView& view) {
+  const Type type = view.in(0);
+  return type.dtype == DType::kBF16 ? BiasBackwardOf<Bf16>(type) : BiasBackwardOf<float>(type);
 }
 
 }  // namespace fovea::cpu

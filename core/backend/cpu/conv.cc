@@ -30,6 +30,11 @@ struct Geometry {
   dnnl_dims_t stride, dilation, pad_begin, pad_end;
 };
 
+// The algorithm to try first; Winograd's does not exist for every shape and processor.
+dnnl_alg_kind_t Algorithm(const ConvProblem& problem) {
+  return problem.winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
+}
+
 absl::StatusOr<PrimitiveDesc> CreateForward(const ConvProblem& problem, const Desc& x,
                                             const Desc& w, const Desc& y,
                                             const PrimitiveAttr& attr) {
@@ -39,18 +44,21 @@ absl::StatusOr<PrimitiveDesc> CreateForward(const ConvProblem& problem, const De
   RETURN_IF_DNNL_ERROR(
       dnnl_dilated_convolution_forward_desc_init(
           &op, problem.training ? dnnl_forward_training : dnnl_forward_inference,
-          dnnl_convolution_direct, &x, &w, problem.conv.has_bias ? &bias : nullptr, &y,
-          geometry.stride, geometry.dilation, geometry.pad_begin, geometry.pad_end),
+          Algorithm(problem), &x, &w, problem.conv.has_bias ? &bias : nullptr, &y, geometry.stride,
+          geometry.dilation, geometry.pad_begin, geometry.pad_end),
       "describing a convolution");
   return CreateDesc(&op, attr);
 }
 
-// The hint of a gradient: the forward convolution with the same activations.
+// The hint of a gradient: the forward convolution with the same activations. Its weights have the
+// type of x, where the gradient of bf16 weights is f32.
 absl::StatusOr<PrimitiveDesc> CreateHint(const ConvProblem& problem, const Desc& x, const Desc& y) {
   ConvProblem forward = problem;
   forward.training = true;
+  forward.winograd = false;
   forward.conv.has_bias = false;
-  return CreateForward(forward, x, AnyDesc(DenseWeights(problem)), y, MakeAttr());
+  forward.w.dtype = problem.x.dtype;
+  return CreateForward(forward, x, AnyDesc(DenseWeights(forward)), y, MakeAttr());
 }
 
 absl::StatusOr<PrimitiveDesc> CreateBackwardData(const ConvProblem& problem, const Desc& x,
@@ -59,8 +67,8 @@ absl::StatusOr<PrimitiveDesc> CreateBackwardData(const ConvProblem& problem, con
   const Geometry geometry(problem.conv.window);
   dnnl_convolution_desc_t op;
   RETURN_IF_DNNL_ERROR(dnnl_dilated_convolution_backward_data_desc_init(
-                           &op, dnnl_convolution_direct, &x, &w, &y, geometry.stride,
-                           geometry.dilation, geometry.pad_begin, geometry.pad_end),
+                           &op, Algorithm(problem), &x, &w, &y, geometry.stride, geometry.dilation,
+                           geometry.pad_begin, geometry.pad_end),
                        "describing a convolution's data gradient");
   return CreateDesc(&op, MakeAttr(), hint.get());
 }
@@ -71,14 +79,14 @@ absl::StatusOr<PrimitiveDesc> CreateBackwardWeights(const ConvProblem& problem, 
   const Geometry geometry(problem.conv.window);
   dnnl_convolution_desc_t op;
   RETURN_IF_DNNL_ERROR(dnnl_dilated_convolution_backward_weights_desc_init(
-                           &op, dnnl_convolution_direct, &x, &w, nullptr, &y, geometry.stride,
+                           &op, Algorithm(problem), &x, &w, nullptr, &y, geometry.stride,
                            geometry.dilation, geometry.pad_begin, geometry.pad_end),
                        "describing a convolution's weights gradient");
   return CreateDesc(&op, MakeAttr(), hint.get());
 }
 
-absl::StatusOr<PrimitiveDesc> Create(const ConvProblem& problem, const Desc& x, const Desc& w,
-                                     const Desc& y) {
+absl::StatusOr<PrimitiveDesc> CreateOne(const ConvProblem& problem, const Desc& x, const Desc& w,
+                                        const Desc& y) {
   switch (problem.direction) {
     case Direction::kForward:
       return CreateForward(problem, x, w, y,
@@ -89,6 +97,17 @@ absl::StatusOr<PrimitiveDesc> Create(const ConvProblem& problem, const Desc& x, 
       return CreateBackwardWeights(problem, x, w, y);
   }
   return absl::InternalError("no such direction");
+}
+
+absl::StatusOr<PrimitiveDesc> Create(const ConvProblem& problem, const Desc& x, const Desc& w,
+                                     const Desc& y) {
+  if (problem.winograd) {
+    auto desc = CreateOne(problem, x, w, y);
+    if (desc.ok()) return desc;
+  }
+  ConvProblem direct = problem;
+  direct.winograd = false;
+  return CreateOne(direct, x, w, y);
 }
 
 int WeightsArgument(Direction direction) {
@@ -124,19 +143,42 @@ absl::StatusOr<PrimitiveDesc> CreateAsStored(const ConvProblem& problem, bool al
 
 }  // namespace
 
-std::optional<ConvProblem> ConvProblem::Of(const Graph& graph, const Node& node, bool training) {
+std::optional<ConvProblem> ConvProblem::Of(const Graph& graph, const Node& node,
+                                           const CompileOptions& options) {
   const auto in = [&](int i) { return graph.type(node.inputs[i]); };
   const Type out = graph.type(node.outputs[0]);
+  ConvProblem problem;
   if (const auto* conv = std::get_if<Conv>(&node.attrs)) {
-    return ConvProblem{Direction::kForward, *conv, in(0), in(1), out, training};
+    problem = {Direction::kForward, *conv, in(0), in(1), out};
+  } else if (const auto* data = std::get_if<ConvBackwardData>(&node.attrs)) {
+    problem = {Direction::kBackwardData, data->forward, out, in(1), in(0)};
+  } else if (const auto* weights = std::get_if<ConvBackwardWeights>(&node.attrs)) {
+    problem = {Direction::kBackwardWeights, weights->forward, in(0), out, in(1)};
+  } else {
+    return std::nullopt;
   }
-  if (const auto* data = std::get_if<ConvBackwardData>(&node.attrs)) {
-    return ConvProblem{Direction::kBackwardData, data->forward, out, in(1), in(0), training};
+  problem.training = options.training;
+  problem.winograd = options.layout_plan == LayoutPlan::kBlockedWinograd && WinogradPays(problem);
+  return problem;
+}
+
+std::vector<LayoutPair> ConvCandidates(const ConvProblem& problem, Layout preferred) {
+  const bool few_channels = problem.conv.group == 1 && problem.x.dims[1] < BlockChannels();
+  const LayoutPair blocked = {kBlocked, kBlocked}, nhwc = {kNhwc, kNhwc};
+  const LayoutPair planes = {kDense, kBlocked}, dense = {kDense, kDense};
+  std::vector<LayoutPair> candidates;
+  if (problem.winograd) candidates.push_back(blocked);
+  if (problem.direction == Direction::kBackwardWeights) {
+    candidates.push_back({problem.x.layout, problem.y.layout});
   }
-  if (const auto* weights = std::get_if<ConvBackwardWeights>(&node.attrs)) {
-    return ConvProblem{Direction::kBackwardWeights, weights->forward, in(0), out, in(1), training};
+  if (preferred == kNhwc) {
+    for (LayoutPair pair : {nhwc, planes, blocked, dense}) candidates.push_back(pair);
+  } else if (few_channels && problem.direction == Direction::kForward) {
+    for (LayoutPair pair : {planes, blocked, nhwc, dense}) candidates.push_back(pair);
+  } else {
+    for (LayoutPair pair : {blocked, planes, nhwc, dense}) candidates.push_back(pair);
   }
-  return std::nullopt;
+  return candidates;
 }
 
 absl::StatusOr<ConvLayouts> ChooseConvLayouts(const ConvProblem& problem,
@@ -163,7 +205,7 @@ absl::StatusOr<ConvLayouts> ChooseConvLayouts(const ConvProblem& problem,
 }
 
 absl::StatusOr<Lowered> LowerConv(const NodeView& view, const CompileOptions& options) {
-  const ConvProblem problem = *ConvProblem::Of(view.graph, view.node, options.training);
+  const ConvProblem problem = *ConvProblem::Of(view.graph, view.node, options);
   ASSIGN_OR_RETURN(const PrimitiveDesc desc, CreateAsStored(problem, options.allow_slow_kernels));
   ASSIGN_OR_RETURN(Lowered lowered, LowerPrimitive(desc, ProductArguments(problem.direction,
                                                                           problem.conv.has_bias)));

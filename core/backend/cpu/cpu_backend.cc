@@ -1,5 +1,6 @@
 #include "core/backend/cpu/cpu_backend.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 
@@ -32,21 +33,23 @@ bool IsProduct(const Attrs& attrs) {
       attrs);
 }
 
-// Whether every floating-point operand is f32, which is what the kernels here compute.
-bool IsSinglePrecision(const Graph& graph, const Node& node) {
+// Whether every floating-point operand is f32, or bf16 where `half`.
+bool HasOnly(const Graph& graph, const Node& node, bool half) {
   const auto other_float = [&](ValueId id) {
     const DType dtype = graph.type(id).dtype;
-    return dtype == DType::kF64 || dtype == DType::kBF16 || dtype == DType::kF16;
+    return dtype == DType::kF64 || dtype == DType::kF16 || (dtype == DType::kBF16 && !half);
   };
-  for (const std::vector<ValueId>* ids : {&node.inputs, &node.outputs}) {
-    for (ValueId id : *ids) {
-      if (other_float(id)) return false;
-    }
-  }
-  return true;
+  return std::none_of(node.inputs.begin(), node.inputs.end(), other_float) &&
+         std::none_of(node.outputs.begin(), node.outputs.end(), other_float);
 }
 
-absl::StatusOr<Lowered> LowerSinglePrecision(const NodeView& view, const CompileOptions& options) {
+// Whether the kernels here compute the node: in f32, or where they exist in bf16.
+bool HasKernel(const Graph& graph, const Node& node) {
+  if (HasOnly(graph, node, /*half=*/false)) return true;
+  return HasOnly(graph, node, /*half=*/true) && cpu::HasBf16Kernel({graph, node});
+}
+
+absl::StatusOr<Lowered> LowerFast(const NodeView& view, const CompileOptions& options) {
   return std::visit(
       Overload{[&](const Pool& op) { return cpu::LowerPool(view, op); },
                [&](const PoolBackward& op) { return cpu::LowerPoolBackward(view, op); },
@@ -54,6 +57,7 @@ absl::StatusOr<Lowered> LowerSinglePrecision(const NodeView& view, const Compile
                [&](const BatchNormTraining& op) { return cpu::LowerBatchNormTraining(view, op); },
                [&](const BatchNormBackward& op) { return cpu::LowerBatchNormBackward(view, op); },
                [&](const Reorder&) { return cpu::LowerReorder(view); },
+               [&](const Cast&) { return cpu::LowerCast(view); },
                [&](const Softmax&) { return cpu::LowerSoftmax(view); },
                [&](const Add& op) { return cpu::LowerAdd(view, op); },
                [&](const Activate& op) { return cpu::LowerActivate(view, op); },
@@ -79,7 +83,7 @@ class Cpu : public HostBackend {
   size_t Bytes(const Type& type) const override { return cpu::LayoutBytes(type); }
 
   bool Supports(const Graph& graph, const Node& node) const override {
-    return IsSinglePrecision(graph, node) || !IsProduct(node.attrs);
+    return HasKernel(graph, node) || (HasReferenceKernel(graph, node) && !IsProduct(node.attrs));
   }
 
   absl::StatusOr<Graph> Prepare(Graph graph, const CompileOptions& options) const override {
@@ -97,11 +101,13 @@ class Cpu : public HostBackend {
 
  private:
   static absl::StatusOr<Lowered> LowerAny(const NodeView& view, const CompileOptions& options) {
-    if (IsSinglePrecision(view.graph, view.node)) return LowerSinglePrecision(view, options);
+    // Of products, LowerFast finds out again whether their kernel is fast.
+    const bool bf16 = IsProduct(view.node.attrs) || cpu::HasBf16Kernel(view);
+    if (HasOnly(view.graph, view.node, bf16)) return LowerFast(view, options);
     if (!IsProduct(view.node.attrs) || options.allow_slow_kernels) {
       return LowerReference(view.graph, view.node);
     }
-    return absl::UnimplementedError("the cpu backend computes in f32 only");
+    return absl::UnimplementedError("the cpu backend has no kernel for these types");
   }
 };
 

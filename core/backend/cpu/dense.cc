@@ -31,7 +31,7 @@ struct DenseProblem {
 
 absl::StatusOr<PrimitiveDesc> CreateForward(const DenseProblem& problem, const Desc& w,
                                             const PrimitiveAttr& attr) {
-  const Desc x = DenseDesc(problem.x.dims), y = DenseDesc(problem.y.dims);
+  const Desc x = DescOf(problem.x), y = DescOf(problem.y);
   const Desc bias = DenseDesc(Dims{problem.y.dims[1]});
   dnnl_inner_product_desc_t op;
   RETURN_IF_DNNL_ERROR(dnnl_inner_product_forward_desc_init(
@@ -48,9 +48,9 @@ absl::StatusOr<PrimitiveDesc> Create(const DenseProblem& problem, const Desc& w)
   }
   DenseProblem forward = problem;
   forward.training = true;
-  ASSIGN_OR_RETURN(const PrimitiveDesc hint,
-                   CreateForward(forward, AnyDesc(DenseDesc(problem.w.dims)), MakeAttr()));
-  const Desc x = DenseDesc(problem.x.dims), y = DenseDesc(problem.y.dims);
+  const Desc forward_w = AnyDesc(DenseDesc(problem.w.dims, problem.x.dtype));
+  ASSIGN_OR_RETURN(const PrimitiveDesc hint, CreateForward(forward, forward_w, MakeAttr()));
+  const Desc x = DescOf(problem.x), y = DescOf(problem.y);
   dnnl_inner_product_desc_t op;
   if (problem.direction == Direction::kBackwardData) {
     RETURN_IF_DNNL_ERROR(dnnl_inner_product_backward_data_desc_init(&op, &x, &w, &y),
@@ -66,11 +66,17 @@ absl::StatusOr<PrimitiveDesc> Create(const DenseProblem& problem, const Desc& w)
 
 absl::StatusOr<Layout> ChooseDenseWeights(const Graph& graph, const Node& node, bool training) {
   const DenseProblem problem = DenseProblem::Of(graph, node, training);
-  const Desc dense = DenseDesc(problem.w.dims);
+  const Desc dense = DenseDesc(problem.w.dims, problem.w.dtype);
   ASSIGN_OR_RETURN(const PrimitiveDesc desc, Create(problem, AnyDesc(dense)));
   const int argument =
       problem.direction == Direction::kBackwardWeights ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS;
   return Intern(ArgumentDesc(desc.get(), argument), dense);
+}
+
+bool HasFastDense(const Graph& graph, const Node& node, bool training) {
+  const DenseProblem problem = DenseProblem::Of(graph, node, training);
+  const auto desc = Create(problem, AnyDesc(DenseDesc(problem.w.dims, problem.w.dtype)));
+  return desc.ok() && !IsSlow(ImplementationName(desc->get()));
 }
 
 absl::StatusOr<Lowered> LowerDense(const NodeView& view, const CompileOptions& options) {

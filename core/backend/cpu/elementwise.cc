@@ -5,6 +5,7 @@
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/lower.h"
 #include "core/ops/activation.h"
+#include "core/tensor/half.h"
 
 namespace fovea::cpu {
 namespace {
@@ -31,41 +32,81 @@ __attribute__((always_inline)) inline void WithKind(const ActivationSpec& spec, 
   }
 }
 
-FOVEA_MULTIVERSION
-void ActivateRange(const ActivationSpec& spec, const float* x, float* y, int64_t count) {
+// One loop for each storage type, each compiled for several instruction sets; arithmetic in float.
+template <typename T>
+__attribute__((always_inline)) inline void ActivateLoop(const ActivationSpec& spec, const T* x,
+                                                        T* y, int64_t count) {
   WithKind(
       spec, [&](ActivationSpec kind) __attribute__((always_inline)) {
-        for (int64_t i = 0; i < count; ++i) y[i] = ops::ApplyActivation(kind, x[i]);
+        for (int64_t i = 0; i < count; ++i) {
+          y[i] = FromFloat<T>(ops::ApplyActivation(kind, ToFloat(x[i])));
+        }
+      });
+}
+
+template <typename T>
+__attribute__((always_inline)) inline void AddLoop(const ActivationSpec& spec, const T* a,
+                                                   const T* b, T* y, int64_t count) {
+  WithKind(
+      spec, [&](ActivationSpec kind) __attribute__((always_inline)) {
+        for (int64_t i = 0; i < count; ++i) {
+          y[i] = FromFloat<T>(ops::ApplyActivation(kind, ToFloat(a[i]) + ToFloat(b[i])));
+        }
+      });
+}
+
+template <typename T>
+__attribute__((always_inline)) inline void ActivateBackwardLoop(const ActivationSpec& spec,
+                                                                const T* y, const T* dy, T* dx,
+                                                                int64_t count) {
+  WithKind(
+      spec, [&](ActivationSpec kind) __attribute__((always_inline)) {
+        for (int64_t i = 0; i < count; ++i) {
+          dx[i] = FromFloat<T>(ops::ActivationGradient(kind, ToFloat(y[i]), ToFloat(dy[i])));
+        }
       });
 }
 
 FOVEA_MULTIVERSION
+void ActivateRange(const ActivationSpec& spec, const float* x, float* y, int64_t count) {
+  ActivateLoop(spec, x, y, count);
+}
+FOVEA_MULTIVERSION
+void ActivateRange(const ActivationSpec& spec, const Bf16* x, Bf16* y, int64_t count) {
+  ActivateLoop(spec, x, y, count);
+}
+
+FOVEA_MULTIVERSION
 void AddRange(const ActivationSpec& spec, const float* a, const float* b, float* y, int64_t count) {
-  WithKind(
-      spec, [&](ActivationSpec kind) __attribute__((always_inline)) {
-        for (int64_t i = 0; i < count; ++i) y[i] = ops::ApplyActivation(kind, a[i] + b[i]);
-      });
+  AddLoop(spec, a, b, y, count);
+}
+FOVEA_MULTIVERSION
+void AddRange(const ActivationSpec& spec, const Bf16* a, const Bf16* b, Bf16* y, int64_t count) {
+  AddLoop(spec, a, b, y, count);
 }
 
 FOVEA_MULTIVERSION
 void ActivateBackwardRange(const ActivationSpec& spec, const float* y, const float* dy, float* dx,
                            int64_t count) {
-  WithKind(
-      spec, [&](ActivationSpec kind) __attribute__((always_inline)) {
-        for (int64_t i = 0; i < count; ++i) dx[i] = ops::ActivationGradient(kind, y[i], dy[i]);
-      });
+  ActivateBackwardLoop(spec, y, dy, dx, count);
+}
+FOVEA_MULTIVERSION
+void ActivateBackwardRange(const ActivationSpec& spec, const Bf16* y, const Bf16* dy, Bf16* dx,
+                           int64_t count) {
+  ActivateBackwardLoop(spec, y, dy, dx, count);
 }
 
 // Clears the channels behind the last one, in the last block of every example.
-void ZeroPaddedChannels(const Type& type, float* y) {
+template <typename T>
+void ZeroPaddedChannels(const Type& type, T* y) {
   const int64_t block = BlockChannels(), used = type.dims[1] % block;
   const int64_t blocks = (type.dims[1] + block - 1) / block;
   const int64_t pixels = type.dims[2] * type.dims[3];
   ParallelRanges(type.dims[0], 1, [&](int64_t begin, int64_t end) {
     for (int64_t n = begin; n < end; ++n) {
-      float* last = y + ((n + 1) * blocks - 1) * pixels * block;
+      T* last = y + ((n + 1) * blocks - 1) * pixels * block;
       for (int64_t p = 0; p < pixels; ++p) {
-        std::fill(last + p * block + used, last + (p + 1) * block, 0.0f);
+        std::fill(last + p * block + used, last + (p + 1) * block, T{});
       }
     }
   });
@@ -75,15 +116,13 @@ bool NeedsZeroing(const Type& type, const ActivationSpec& spec) {
   return HasPaddedChannels(type) && ops::ApplyActivation(spec, 0.0f) != 0.0f;
 }
 
-}  // namespace
-
-absl::StatusOr<Lowered> LowerAdd(const NodeView& view, const Add& add) {
-  const Type type = view.out(0);
+template <typename T>
+Lowered AddOf(const Type& type, const Add& add) {
   const int64_t count = PaddedCount(type);
   const bool zero = NeedsZeroing(type, add.activation);
   Lowered lowered = LowerHost("fovea:add", [=](Addresses in, Addresses out) {
-    const float *a = At<float>(in, 0), *b = At<float>(in, 1);
-    float* y = At<float>(out, 0);
+    const T *a = At<T>(in, 0), *b = At<T>(in, 1);
+    T* y = At<T>(out, 0);
     ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
       AddRange(add.activation, a + begin, b + begin, y + begin, end - begin);
     });
@@ -93,13 +132,13 @@ absl::StatusOr<Lowered> LowerAdd(const NodeView& view, const Add& add) {
   return lowered;
 }
 
-absl::StatusOr<Lowered> LowerActivate(const NodeView& view, const Activate& activate) {
-  const Type type = view.out(0);
+template <typename T>
+Lowered ActivateOf(const Type& type, const Activate& activate) {
   const int64_t count = PaddedCount(type);
   const bool zero = NeedsZeroing(type, activate.activation);
   Lowered lowered = LowerHost("fovea:activate", [=](Addresses in, Addresses out) {
-    const float* x = At<float>(in, 0);
-    float* y = At<float>(out, 0);
+    const T* x = At<T>(in, 0);
+    T* y = At<T>(out, 0);
     ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
       ActivateRange(activate.activation, x + begin, y + begin, end - begin);
     });
@@ -109,18 +148,38 @@ absl::StatusOr<Lowered> LowerActivate(const NodeView& view, const Activate& acti
   return lowered;
 }
 
-absl::StatusOr<Lowered> LowerActivateBackward(const NodeView& view,
-                                              const ActivateBackward& activate) {
-  const int64_t count = PaddedCount(view.out(0));
+template <typename T>
+Lowered ActivateBackwardOf(const Type& type, const ActivateBackward& activate) {
+  const int64_t count = PaddedCount(type);
   Lowered lowered = LowerHost("fovea:activate_backward", [=](Addresses in, Addresses out) {
-    const float *y = At<float>(in, 0), *dy = At<float>(in, 1);
-    float* dx = At<float>(out, 0);
+    const T *y = At<T>(in, 0), *dy = At<T>(in, 1);
+    T* dx = At<T>(out, 0);
     ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
       ActivateBackwardRange(activate.activation, y + begin, dy + begin, dx + begin, end - begin);
     });
   });
   lowered.may_overwrite_input = 1;
   return lowered;
+}
+
+}  // namespace
+
+absl::StatusOr<Lowered> LowerAdd(const NodeView& view, const Add& add) {
+  const Type type = view.out(0);
+  return type.dtype == DType::kBF16 ? AddOf<Bf16>(type, add) : AddOf<float>(type, add);
+}
+
+absl::StatusOr<Lowered> LowerActivate(const NodeView& view, const Activate& activate) {
+  const Type type = view.out(0);
+  return type.dtype == DType::kBF16 ? ActivateOf<Bf16>(type, activate)
+                                    : ActivateOf<float>(type, activate);
+}
+
+absl::StatusOr<Lowered> LowerActivateBackward(const NodeView& view,
+                                              const ActivateBackward& activate) {
+  const Type type = view.out(0);
+  return type.dtype == DType::kBF16 ? ActivateBackwardOf<Bf16>(type, activate)
+                                    : ActivateBackwardOf<float>(type, activate);
 }
 
 }  // namespace fovea::cpu

@@ -47,6 +47,7 @@ class Planner {
       graph_.mutable_nodes().push_back(std::move(node));
       RETURN_IF_ERROR(EmitCopies());
     }
+    if (!cast_parameters_.empty()) graph_.Prune();  // casts of which only packed copies are read
     return std::move(graph_);
   }
 
@@ -110,6 +111,16 @@ class Planner {
   absl::Status Visit(const Activate&, Node& node) { return FollowInputs(node); }
   absl::Status Visit(const ActivateBackward&, Node& node) { return FollowInputs(node); }
 
+  absl::Status Visit(const Cast&, Node& node) {
+    if (!IsFastFloat(type(node.inputs[0]).dtype) || !IsFastFloat(type(node.outputs[0]).dtype)) {
+      return Read(node, 0, kDense);
+    }
+    if (graph_.value(node.inputs[0]).role == Role::kParameter) {
+      cast_parameters_[node.outputs[0]] = node.inputs[0];
+    }
+    return FollowInputs(node);
+  }
+
   absl::Status Visit(const BiasBackward&, Node&) { return absl::OkStatus(); }
   absl::Status Visit(const Reorder&, Node&) { return absl::OkStatus(); }
 
@@ -137,23 +148,8 @@ class Planner {
   // ---- Choices.
 
   absl::StatusOr<ConvLayouts> ChooseConv(const Node& node) const {
-    const ConvProblem problem = *ConvProblem::Of(graph_, node, options_.training);
-    const bool few_channels = problem.conv.group == 1 && problem.x.dims[1] < BlockChannels();
-    const LayoutPair blocked = {kBlocked, kBlocked}, nhwc = {kNhwc, kNhwc};
-    const LayoutPair planes = {kDense, kBlocked}, dense = {kDense, kDense};
-    const bool forward = problem.direction == Direction::kForward;
-    std::vector<LayoutPair> candidates;
-    if (problem.direction == Direction::kBackwardWeights) {
-      candidates.push_back({problem.x.layout, problem.y.layout});
-    }
-    if (preferred_ == kNhwc) {
-      for (LayoutPair pair : {nhwc, planes, blocked, dense}) candidates.push_back(pair);
-    } else if (few_channels && forward) {
-      for (LayoutPair pair : {planes, blocked, nhwc, dense}) candidates.push_back(pair);
-    } else {
-      for (LayoutPair pair : {blocked, planes, nhwc, dense}) candidates.push_back(pair);
-    }
-    return ChooseConvLayouts(problem, candidates);
+    const ConvProblem problem = *ConvProblem::Of(graph_, node, options_);
+    return ChooseConvLayouts(problem, ConvCandidates(problem, preferred_));
   }
 
   absl::Status ReadDenseWeights(Node& node) {
@@ -247,9 +243,15 @@ class Planner {
     return absl::OkStatus();
   }
 
+  // A parameter that was cast is cast and packed in one pass over the parameter.
   absl::StatusOr<ValueId> AddReorder(ValueId value, Layout layout) {
-    return graph_.Add1(absl::StrCat(graph_.value(value).name, "@", LayoutName(layout)),
-                       Reorder{layout}, {value});
+    const std::string name = absl::StrCat(graph_.value(value).name, "@", LayoutName(layout));
+    const auto parameter = cast_parameters_.find(value);
+    if (parameter == cast_parameters_.end()) return graph_.Add1(name, Reorder{layout}, {value});
+    const Cast cast = {type(value).dtype};
+    ASSIGN_OR_RETURN(const ValueId packed, graph_.Add1(name, cast, {parameter->second}));
+    graph_.mutable_value(packed).type.layout = layout;
+    return packed;
   }
 
   const Type& type(ValueId id) const { return graph_.type(id); }
@@ -263,6 +265,7 @@ class Planner {
   NodeId current_ = 0;
   std::map<std::pair<ValueId, Layout>, ValueId> copies_;
   std::map<ValueId, Layout> workspace_layout_;
+  std::map<ValueId, ValueId> cast_parameters_;  // (cast, parameter)
   std::vector<std::pair<ValueId, ValueId>> pending_;
 };
 

@@ -19,6 +19,9 @@ inline constexpr Layout kFirstInterned = 16;
 // Channels in a block: 16 with AVX-512, else 8.
 int BlockChannels();
 
+// The types that the kernels here compute in.
+inline bool IsFastFloat(DType dtype) { return dtype == DType::kF32 || dtype == DType::kBF16; }
+
 // Bytes of a value, padding included.
 size_t LayoutBytes(const Type& type);
 // Elements of a value, padding included.

@@ -19,6 +19,11 @@ struct NodeView {
   const Type& out(int i) const { return graph.type(node.outputs[i]); }
 };
 
+// Whether this processor multiplies bf16 (AVX512_BF16 or AMX), and oneDNN uses it.
+bool HasBf16();
+// Whether a node with bf16 operands (layouts not yet chosen) has a fast kernel here.
+bool HasBf16Kernel(const NodeView& view);
+
 absl::StatusOr<Lowered> LowerConv(const NodeView& view, const CompileOptions& options);
 absl::StatusOr<Lowered> LowerDense(const NodeView& view, const CompileOptions& options);
 absl::StatusOr<Lowered> LowerPool(const NodeView& view, const Pool& pool);
@@ -27,6 +32,8 @@ absl::StatusOr<Lowered> LowerBatchNorm(const NodeView& view, const BatchNorm& no
 absl::StatusOr<Lowered> LowerBatchNormTraining(const NodeView& view, const BatchNormTraining& norm);
 absl::StatusOr<Lowered> LowerBatchNormBackward(const NodeView& view, const BatchNormBackward& norm);
 absl::StatusOr<Lowered> LowerReorder(const NodeView& view);
+// A Cast between f32 and bf16 may change the layout as well.
+absl::StatusOr<Lowered> LowerCast(const NodeView& view);
 absl::StatusOr<Lowered> LowerSoftmax(const NodeView& view);
 
 absl::StatusOr<Lowered> LowerAdd(const NodeView& view, const Add& add);

@@ -1,10 +1,12 @@
-// Normalize: pixels u8 [N,H,W,C] to f32 (p / 255 − mean) / std, straight into any activation
-// layout.
+// Normalize: pixels u8 [N,H,W,C] to f32 or bf16 (p / 255 − mean) / std, straight into any
+// activation layout.
+#include <utility>
 #include <vector>
 
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/lower.h"
+#include "core/tensor/half.h"
 
 namespace fovea::cpu {
 namespace {
@@ -28,45 +30,73 @@ struct Affine {
   }
 };
 
+// p ↦ p · scale + shift along a row.
+template <typename T>
+__attribute__((always_inline)) inline void NhwcLoop(const uint8_t* pixels, const float* scale,
+                                                    const float* shift, T* y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    y[i] = FromFloat<T>(static_cast<float>(pixels[i]) * scale[i] + shift[i]);
+  }
+}
+
+template <int kChannels, typename T>
+__attribute__((always_inline)) inline void PlaneLoop(const uint8_t* pixels, float scale,
+                                                     float shift, T* y, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    y[i] = FromFloat<T>(static_cast<float>(pixels[i * kChannels]) * scale + shift);
+  }
+}
+
+template <typename T>
+__attribute__((always_inline)) inline void DenseLoop(const uint8_t* pixels, int64_t channels,
+                                                     float scale, float shift, T* y,
+                                                     int64_t count) {
+  if (channels == 1) return PlaneLoop<1>(pixels, scale, shift, y, count);
+  if (channels == 3) return PlaneLoop<3>(pixels, scale, shift, y, count);
+  for (int64_t i = 0; i < count; ++i) {
+    y[i] = FromFloat<T>(static_cast<float>(pixels[i * channels]) * scale + shift);
+  }
+}
+
 FOVEA_MULTIVERSION
 void RowToNhwc(const uint8_t* pixels, const float* scale, const float* shift, float* y,
                int64_t count) {
-  for (int64_t i = 0; i < count; ++i) y[i] = static_cast<float>(pixels[i]) * scale[i] + shift[i];
+  NhwcLoop(pixels, scale, shift, y, count);
 }
-
-template <int kChannels>
-__attribute__((always_inline)) inline void RowToPlane(const uint8_t* pixels, float scale,
-                                                      float shift, float* y, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) {
-    y[i] = static_cast<float>(pixels[i * kChannels]) * scale + shift;
-  }
+FOVEA_MULTIVERSION
+void RowToNhwc(const uint8_t* pixels, const float* scale, const float* shift, Bf16* y,
+               int64_t count) {
+  NhwcLoop(pixels, scale, shift, y, count);
 }
 
 FOVEA_MULTIVERSION
 void RowToDense(const uint8_t* pixels, int64_t channels, float scale, float shift, float* y,
                 int64_t count) {
-  if (channels == 1) return RowToPlane<1>(pixels, scale, shift, y, count);
-  if (channels == 3) return RowToPlane<3>(pixels, scale, shift, y, count);
-  for (int64_t i = 0; i < count; ++i) {
-    y[i] = static_cast<float>(pixels[i * channels]) * scale + shift;
-  }
+  DenseLoop(pixels, channels, scale, shift, y, count);
+}
+FOVEA_MULTIVERSION
+void RowToDense(const uint8_t* pixels, int64_t channels, float scale, float shift, Bf16* y,
+                int64_t count) {
+  DenseLoop(pixels, channels, scale, shift, y, count);
 }
 
-void RowToBlocked(const uint8_t* pixels, const Affine& a, int64_t n, int64_t row, float* y) {
+template <typename T>
+void RowToBlocked(const uint8_t* pixels, const Affine& a, int64_t n, int64_t row, T* y) {
   const int64_t block = BlockChannels(), blocks = (a.c + block - 1) / block;
   for (int64_t b = 0; b < blocks; ++b) {
-    float* target = y + ((n * blocks + b) * a.h + row) * a.w * block;
+    T* target = y + ((n * blocks + b) * a.h + row) * a.w * block;
     for (int64_t x = 0; x < a.w; ++x) {
       for (int64_t lane = 0; lane < block; ++lane) {
         const int64_t c = b * block + lane;
-        target[x * block + lane] =
-            c < a.c ? static_cast<float>(pixels[x * a.c + c]) * a.scale[c] + a.shift[c] : 0.0f;
+        target[x * block + lane] = FromFloat<T>(
+            c < a.c ? static_cast<float>(pixels[x * a.c + c]) * a.scale[c] + a.shift[c] : 0.0f);
       }
     }
   }
 }
 
-void NormalizeRow(const uint8_t* pixels, const Affine& a, Layout layout, int64_t row, float* y) {
+template <typename T>
+void NormalizeRow(const uint8_t* pixels, const Affine& a, Layout layout, int64_t row, T* y) {
   const int64_t n = row / a.h, line = row % a.h;
   pixels += row * a.w * a.c;
   if (layout == kNhwc) {
@@ -75,27 +105,33 @@ void NormalizeRow(const uint8_t* pixels, const Affine& a, Layout layout, int64_t
     RowToBlocked(pixels, a, n, line, y);
   } else {
     for (int64_t c = 0; c < a.c; ++c) {
-      float* plane = y + (n * a.c + c) * a.h * a.w;
+      T* plane = y + (n * a.c + c) * a.h * a.w;
       RowToDense(pixels + c, a.c, a.scale[c], a.shift[c], plane + line * a.w, a.w);
     }
   }
 }
 
-}  // namespace
-
-absl::StatusOr<Lowered> LowerNormalize(const NodeView& view) {
-  const Layout layout = view.out(0).layout;
-  Affine affine(view.in(0), view.node.constants);
+template <typename T>
+Lowered NormalizeOf(Layout layout, Affine affine) {
   return LowerHost("fovea:normalize",
                    [layout, affine = std::move(affine)](Addresses in, Addresses out) {
                      const uint8_t* pixels = At<uint8_t>(in, 0);
-                     float* y = At<float>(out, 0);
+                     T* y = At<T>(out, 0);
                      ParallelRanges(affine.n * affine.h, 8, [&](int64_t begin, int64_t end) {
                        for (int64_t row = begin; row < end; ++row) {
                          NormalizeRow(pixels, affine, layout, row, y);
                        }
                      });
                    });
+}
+
+}  // namespace
+
+absl::StatusOr<Lowered> LowerNormalize(const NodeView& view) {
+  const Type type = view.out(0);
+  Affine affine(view.in(0), view.node.constants);
+  return type.dtype == DType::kBF16 ? NormalizeOf<Bf16>(type.layout, std::move(affine))
+                                    : NormalizeOf<float>(type.layout, std::move(affine));
 }
 
 }  // namespace fovea::cpu

@@ -79,7 +79,7 @@ absl::StatusOr<PrimitiveDesc> CreateBackward(const Pool& pool, const Desc& x, co
 }  // namespace
 
 bool HasPoolPrimitive(const Pool& pool, const Type& x, const Type& y) {
-  if (x.dtype != DType::kF32) return false;
+  if (!IsFastFloat(x.dtype)) return false;
   const Geometry geometry(pool, x.dims, y.dims);
   if (geometry.overhangs && pool.count_include_pad) return false;
   for (int axis = 0; axis < 2; ++axis) {

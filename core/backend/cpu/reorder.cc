@@ -1,6 +1,7 @@
-// Reorder between two layouts, and softmax, through oneDNN.
+// Reorder between two layouts, Cast between f32 and bf16, and softmax, through oneDNN.
 #include "core/backend/cpu/lower.h"
 #include "core/backend/cpu/onednn.h"
+#include "core/backend/reference/reference_kernel.h"
 #include "core/base/status.h"
 
 namespace fovea::cpu {
@@ -24,6 +25,11 @@ absl::StatusOr<Lowered> LowerReorder(const NodeView& view) {
       dnnl_reorder_primitive_desc_create(&desc, &from, Engine(), &to, Engine(), MakeAttr().get()),
       "choosing a reorder");
   return LowerPrimitive(PrimitiveDesc(desc), {In(DNNL_ARG_FROM, 0), Out(DNNL_ARG_TO, 0)});
+}
+
+absl::StatusOr<Lowered> LowerCast(const NodeView& view) {
+  const bool fast = IsFastFloat(view.in(0).dtype) && IsFastFloat(view.out(0).dtype);
+  return fast ? LowerReorder(view) : LowerReference(view.graph, view.node);
 }
 
 absl::StatusOr<Lowered> LowerSoftmax(const NodeView& view) {

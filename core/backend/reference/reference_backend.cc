@@ -10,7 +10,9 @@ class Reference : public HostBackend {
  public:
   const char* name() const override { return "reference"; }
   size_t Bytes(const Type& type) const override { return type.dense_bytes(); }
-  bool Supports(const Graph&, const Node&) const override { return true; }
+  bool Supports(const Graph& graph, const Node& node) const override {
+    return HasReferenceKernel(graph, node);
+  }
   absl::StatusOr<Lowered> Lower(const Graph& graph, const Node& node,
                                 const CompileOptions&) const override {
     return LowerReference(graph, node);

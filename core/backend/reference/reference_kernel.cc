@@ -1,5 +1,7 @@
 #include "core/backend/reference/reference_kernel.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "core/graph/op_def.h"
 
@@ -49,7 +51,22 @@ class ReferenceKernel : public Kernel {
 
 }  // namespace
 
+bool HasReferenceKernel(const Graph& graph, const Node& node) {
+  if (std::holds_alternative<Cast>(node.attrs)) return true;
+  const auto is_half = [&](ValueId id) {
+    const DType dtype = graph.type(id).dtype;
+    return dtype == DType::kBF16 || dtype == DType::kF16;
+  };
+  return std::none_of(node.inputs.begin(), node.inputs.end(), is_half) &&
+         std::none_of(node.outputs.begin(), node.outputs.end(), is_half);
+}
+
 absl::StatusOr<Lowered> LowerReference(const Graph& graph, const Node& node) {
+  if (!HasReferenceKernel(graph, node)) {
+    return absl::UnimplementedError(absl::StrCat(OpOf(node.attrs).name, " \"", node.name,
+                                                 "\": the reference kernel computes in f32 and "
+                                                 "f64, found floats of 16 bits"));
+  }
   for (const std::vector<ValueId>* ids : {&node.inputs, &node.outputs}) {
     for (ValueId id : *ids) {
       if (graph.type(id).layout == kDense) continue;

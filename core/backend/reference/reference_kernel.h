@@ -6,6 +6,9 @@
 
 namespace fovea {
 
+// Whether the reference computes this node: everything but floats of 16 bits, which it only casts.
+bool HasReferenceKernel(const Graph& graph, const Node& node);
+
 // InvalidArgument when an input or output of the node is not dense.
 absl::StatusOr<Lowered> LowerReference(const Graph& graph, const Node& node);
 

@@ -13,11 +13,11 @@ namespace {
 
 class ExportedNet : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(ExportedNet, PassesTheCheckerAndTheShapeInferenceOfOnnx) {
-  const Net net = testing::BuildOrDie(GetParam(), 32, 3, 7, 0.5f);
+void ExpectAccepted(const std::string& name, const OnnxExportOptions& options) {
+  const Net net = testing::BuildOrDie(name, 32, 3, 7, 0.5f);
   const auto graph = WithHead(net, Head::kSoftmax);
   ASSERT_TRUE(graph.ok()) << graph.status();
-  const auto bytes = ExportOnnx(*graph, testing::SomeValues(*graph), {});
+  const auto bytes = ExportOnnx(*graph, testing::SomeValues(*graph), options);
   ASSERT_TRUE(bytes.ok()) << bytes.status();
   onnx::ModelProto model;
   ASSERT_TRUE(model.ParseFromString(*bytes));
@@ -33,6 +33,14 @@ TEST_P(ExportedNet, PassesTheCheckerAndTheShapeInferenceOfOnnx) {
   ASSERT_EQ(shape.dim_size(), 2);
   EXPECT_EQ(shape.dim(0).dim_param(), "N");
   EXPECT_EQ(shape.dim(1).dim_value(), 7);
+}
+
+TEST_P(ExportedNet, PassesTheCheckerAndTheShapeInferenceOfOnnx) { ExpectAccepted(GetParam(), {}); }
+
+TEST_P(ExportedNet, PassesThemWithWeightsOf16Bits) {
+  OnnxExportOptions options;
+  options.store_as_f16 = [](const Value& value) { return value.type.dims.rank() >= 2; };
+  ExpectAccepted(GetParam(), options);
 }
 
 std::vector<std::string> Names() {

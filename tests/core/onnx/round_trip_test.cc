@@ -2,6 +2,7 @@
 
 #include "core/onnx/export.h"
 #include "core/onnx/import.h"
+#include "core/tensor/half.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "onnx/onnx_pb.h"
@@ -60,6 +61,47 @@ TEST(OnnxRoundTrip, KeepsTwoWayLogits) {
   const auto metadata = ImportOnnx(*bytes)->metadata;
   EXPECT_EQ(metadata.at("fovea.logits"), "logits");
   EXPECT_EQ(metadata.at("fovea.classifier"), graph->nodes()[graph->nodes().size() - 3].name);
+}
+
+TEST(OnnxRoundTrip, GivesTheSameTextForWeightsOf16Bits) {
+  for (absl::string_view name : NetNames()) {
+    SCOPED_TRACE(std::string(name));
+    const auto graph = WithHead(testing::BuildOrDie(std::string(name), 32, 3, 4), Head::kSoftmax);
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    const auto values = testing::SomeValues(*graph);
+    OnnxExportOptions options;
+    options.store_as_f16 = [](const Value& value) { return value.type.dims.rank() >= 2; };
+    const auto bytes = ExportOnnx(*graph, values, options);
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    const auto imported = ImportOnnx(*bytes);
+    ASSERT_TRUE(imported.ok()) << imported.status();
+    EXPECT_EQ(ToText(imported->graph), ToText(*graph));
+    for (const auto& [value_name, tensor] : values) {
+      const Tensor& found = imported->values.at(value_name);
+      const bool rounded = tensor.type().dims.rank() >= 2;
+      for (int64_t i = 0; i < tensor.count(); ++i) {
+        const float expected = tensor.as<float>()[i];
+        ASSERT_EQ(found.as<float>()[i], rounded ? FromF16Bits(F16Bits(expected)) : expected);
+      }
+    }
+  }
+}
+
+TEST(OnnxRoundTrip, LimitsWeightsOf16BitsToTheLargestOne) {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", {DType::kF32, {1, 2}});
+  graph.MarkOutput(*graph.Add1("dense", Dense{}, {x, graph.AddParameter("w", {1, 2})}));
+  graph.AssignRegions();
+  std::map<std::string, Tensor> values;
+  Tensor& weights = values.emplace("w", Tensor({DType::kF32, {1, 2}})).first->second;
+  weights.as<float>()[0] = 1e6f;
+  weights.as<float>()[1] = -1e6f;
+  OnnxExportOptions options;
+  options.store_as_f16 = [](const Value&) { return true; };
+  const auto imported = ImportOnnx(*ExportOnnx(graph, values, options));
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_EQ(imported->values.at("w").as<float>()[0], 65504.0f);
+  EXPECT_EQ(imported->values.at("w").as<float>()[1], -65504.0f);
 }
 
 TEST(OnnxRoundTrip, KeepsDropoutAndItsSalt) {

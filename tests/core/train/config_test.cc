@@ -78,6 +78,9 @@ TEST(Config, CompletesAnEmptyOneAndSaysWhy) {
       {"config.dropout", "0"},
       {"config.backend", "BACKEND_CPU"},
       {"config.width", "2"},
+      {"config.precision", "PRECISION_FP32"},
+      {"config.layout_plan", "LAYOUT_PLAN_BLOCKED_WINOGRAD"},
+      {"config.storage", "STORAGE_FP32"},
   };
   EXPECT_EQ(ValuesOf(*complete), expected);
 }
@@ -213,6 +216,17 @@ TEST(Config, ChoosesThresholdsAndALargerRateForMultiLabelOnly) {
   EXPECT_FALSE(digits->config.has_thresholds());
 }
 
+TEST(Config, ChoosesThePlanAndTheBackendByPrecision) {
+  const auto half = Complete(Parse("precision: PRECISION_BF16"), Digits(), 1);
+  ASSERT_TRUE(half.ok()) << half.status();
+  EXPECT_EQ(half->config.layout_plan(), v1::LAYOUT_PLAN_BLOCKED);
+  EXPECT_EQ(half->config.backend(), v1::BACKEND_CPU);
+  const auto twice = Complete(Parse("precision: PRECISION_FP64"), Digits(), 1);
+  ASSERT_TRUE(twice.ok()) << twice.status();
+  EXPECT_EQ(twice->config.backend(), v1::BACKEND_REFERENCE);
+  EXPECT_EQ(ValuesOf(*twice).count("config.layout_plan"), 0);
+}
+
 struct WrongCase {
   const char* config;
   const char* field;        // without "config."
@@ -283,6 +297,12 @@ TEST(Config, NamesTheFieldTheFoundAndTheExpectedOfEveryViolation) {
       {"dropout: 1", "dropout", "found 1, expected a number in [0, 1)"},
       {"thresholds {}", "thresholding.thresholds", "single-label"},
       {"width: 0", "width", "found 0, expected 1 to 1024"},
+      {"precision: PRECISION_FP64 backend: BACKEND_CPU", "precision", "or BACKEND_REFERENCE"},
+      {"precision: PRECISION_BF16 backend: BACKEND_REFERENCE", "precision", "or BACKEND_CPU"},
+      {"precision: PRECISION_BF16 layout_plan: LAYOUT_PLAN_BLOCKED_WINOGRAD", "layout_plan",
+       "expected LAYOUT_PLAN_BLOCKED or LAYOUT_PLAN_NHWC with PRECISION_BF16"},
+      {"backend: BACKEND_REFERENCE layout_plan: LAYOUT_PLAN_NHWC", "layout_plan",
+       "found LAYOUT_PLAN_NHWC, expected none on BACKEND_REFERENCE"},
   };
   for (const WrongCase& c : cases) {
     SCOPED_TRACE(c.config);

@@ -1,4 +1,4 @@
-// Every op case on the cpu backend against the reference in double: in both layout plans, for
+// Every op case on the cpu backend against the reference in double: in every layout plan, for
 // inference and training, with gradients, and with images in every layout.
 #include <gtest/gtest.h>
 
@@ -27,7 +27,8 @@ class CpuConformance : public testing::TestWithParam<OpCase> {
   }
 
   void ExpectReferenceInEveryLayout(bool training, bool gradients) {
-    for (LayoutPlan plan : {LayoutPlan::kNhwc, LayoutPlan::kBlocked}) {
+    for (LayoutPlan plan :
+         {LayoutPlan::kNhwc, LayoutPlan::kBlocked, LayoutPlan::kBlockedWinograd}) {
       for (Layout image_layout : {kDense, cpu::kNhwc, cpu::kBlocked}) {
         SCOPED_TRACE(testing::Message()
                      << "plan " << LayoutPlanName(plan) << ", images in layout " << image_layout);
@@ -52,6 +53,54 @@ TEST_P(CpuConformance, AgreesWithTheReferenceInTraining) {
 
 std::string CaseName(const testing::TestParamInfo<OpCase>& info) { return info.param.name; }
 INSTANTIATE_TEST_SUITE_P(Ops, CpuConformance, testing::ValuesIn(OpCases()), CaseName);
+
+// ---- Winograd: convolutions large enough for it. Its error is some 1e-6 of the result's rms.
+
+OpCase WinogradCase(const std::string& name, const Dims& x, int64_t outputs, bool has_bias) {
+  OpCase result;
+  result.name = name;
+  Conv conv;
+  conv.window = {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}};
+  conv.has_bias = has_bias;
+  result.attrs = conv;
+  result.inputs = {{x}, {{outputs, x[1], 3, 3}, InputKind::kUniform, Role::kParameter}};
+  result.differentiable = {0, 1};
+  if (has_bias) {
+    result.inputs.push_back({{outputs}, InputKind::kUniform, Role::kParameter});
+    result.differentiable.push_back(2);
+  }
+  result.tolerance = 2e-5;
+  return result;
+}
+
+const std::vector<OpCase>& WinogradCases() {
+  static const auto* cases = new std::vector<OpCase>{
+      WinogradCase("whole_tiles", {8, 32, 8, 8}, 32, false),
+      WinogradCase("cut_tiles", {9, 64, 7, 7}, 64, false),
+      WinogradCase("sides_differ_bias", {6, 64, 10, 7}, 80, true),
+      WinogradCase("narrowing", {8, 96, 8, 8}, 32, false),
+  };
+  return *cases;
+}
+INSTANTIATE_TEST_SUITE_P(Winograd, CpuConformance, testing::ValuesIn(WinogradCases()), CaseName);
+
+TEST(CpuConformanceOfWinograd, RunsIt) {
+  if (cpu::BlockChannels() < 16) GTEST_SKIP() << "Winograd's kernels need AVX-512";
+  for (const OpCase& op_case : WinogradCases()) {
+    RunOptions options;
+    options.compile.training = true;
+    options.compile.optimize = false;
+    options.compile.layout_plan = LayoutPlan::kBlockedWinograd;
+    options.gradients = true;
+    const auto run = RunOnBackend(op_case, CpuBackend(), options);
+    ASSERT_TRUE(run.ok()) << run.status();
+    for (const Step& step : run->program->steps()) {
+      if (step.flops == 0) continue;
+      EXPECT_NE(step.kernel_name.find("wino"), std::string::npos)
+          << op_case.name << " " << step.op << " " << step.kernel_name;
+    }
+  }
+}
 
 }  // namespace
 }  // namespace fovea

@@ -3,11 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
 #include <tuple>
 
 #include "core/backend/cpu/cpu_backend.h"
+#include "core/backend/cpu/layouts.h"
 #include "core/backend/reference/reference_backend.h"
+#include "core/graph/op_def.h"
 #include "tests/core/compile/net_fixture.h"
 
 namespace fovea {
@@ -15,7 +20,9 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::Pair;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 constexpr int kBatch = 4;
 
@@ -31,7 +38,11 @@ NetOptions Options(const std::string& name, int side) {
 struct Mode {
   bool training = false;
   LayoutPlan plan = LayoutPlan::kDefault;
+  DType compute_type = DType::kF32;
 };
+
+const auto kPlans =
+    testing::Values(LayoutPlan::kNhwc, LayoutPlan::kBlocked, LayoutPlan::kBlockedWinograd);
 
 absl::StatusOr<Graph> GraphFor(const Net& net, bool training) {
   if (!training) return WithHead(net, Head::kSoftmax);
@@ -44,6 +55,7 @@ CompileOptions CompileFor(const Mode& mode) {
   CompileOptions options;
   options.training = mode.training;
   options.layout_plan = mode.plan;
+  options.compute_type = mode.compute_type;
   options.width = 2;
   return options;
 }
@@ -63,7 +75,9 @@ TEST_P(CpuNetKernels, AreFastAndDirect) {
   for (const Step& step : (*program)->steps()) {
     if (step.flops == 0) continue;
     EXPECT_THAT(step.kernel_name, Not(HasSubstr("ref"))) << step.name;
-    EXPECT_THAT(step.kernel_name, Not(HasSubstr("wino"))) << step.name;
+    if (plan != LayoutPlan::kBlockedWinograd) {
+      EXPECT_THAT(step.kernel_name, Not(HasSubstr("wino"))) << step.name;
+    }
     EXPECT_THAT(step.kernel_name, Not(StartsWith("gemm"))) << step.name;
   }
 }
@@ -75,9 +89,76 @@ std::string KernelsName(const testing::TestParamInfo<CpuNetKernels::ParamType>& 
 INSTANTIATE_TEST_SUITE_P(Nets, CpuNetKernels,
                          testing::Combine(testing::Values("mlp", "lenet", "resnet8", "resnet20",
                                                           "resnet18", "resnet50", "mobilenet_v2"),
-                                          testing::Bool(),
-                                          testing::Values(LayoutPlan::kNhwc, LayoutPlan::kBlocked)),
+                                          testing::Bool(), kPlans),
                          KernelsName);
+
+// How many convolutions of a program run by Winograd's algorithm, by op.
+std::map<std::string, int> WinogradSteps(const Program& program) {
+  std::map<std::string, int> count;
+  for (const Step& step : program.steps()) {
+    if (step.kernel_name.find("wino") != std::string::npos) ++count[step.op];
+  }
+  return count;
+}
+
+TEST(CpuWinograd, RunsTheConvolutionsThatGainByItInAllDirections) {
+  // At 64 x 64, resnet8 has 3x3 convolutions of stride 1 with 16, 32 and 64 channels; two of 16
+  // gain nothing, and the first of the others has stride 2.
+  const auto net = BuildNet(Options("resnet8", 64), 8);
+  ASSERT_TRUE(net.ok()) << net.status();
+  const auto program = Compile(*GraphFor(*net, /*training=*/true), CpuBackend(),
+                               CompileFor({true, LayoutPlan::kBlockedWinograd}));
+  ASSERT_TRUE(program.ok()) << program.status();
+  if (cpu::BlockChannels() < 16) GTEST_SKIP() << "Winograd's kernels need AVX-512";
+  EXPECT_THAT(WinogradSteps(**program),
+              UnorderedElementsAre(Pair("Conv", 2), Pair("ConvBackwardData", 2),
+                                   Pair("ConvBackwardWeights", 2)));
+  EXPECT_EQ((*program)->layout_plan(), LayoutPlan::kBlockedWinograd);
+  size_t largest_scratch = 0;
+  for (const Step& step : (*program)->steps()) {
+    largest_scratch = std::max(largest_scratch, step.scratch_bytes);
+  }
+  EXPECT_GT(largest_scratch, 1u << 20);  // transformed tiles, in the arena
+  EXPECT_GE((*program)->arena_bytes(), largest_scratch);
+}
+
+// ---- bf16.
+
+bool HasBf16() {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", {DType::kBF16, {16, 64}});
+  EXPECT_TRUE(
+      graph.Add1("dense", Dense{}, {x, graph.AddInput("w", {DType::kBF16, {64, 64}})}).ok());
+  return CpuBackend().Supports(graph, graph.nodes()[0]);
+}
+
+class CpuNetKernelsInBf16 : public testing::TestWithParam<const char*> {};
+
+TEST_P(CpuNetKernelsInBf16, MultiplyBf16InEveryConvolutionAndDense) {
+  if (!HasBf16()) GTEST_SKIP() << "this processor has no AVX512_BF16";
+  const auto net = BuildNet(Options(GetParam(), 64), kBatch);
+  ASSERT_TRUE(net.ok()) << net.status();
+  const auto program = Compile(*GraphFor(*net, /*training=*/true), CpuBackend(),
+                               CompileFor({true, LayoutPlan::kBlocked, DType::kBF16}));
+  ASSERT_TRUE(program.ok()) << program.status();
+  const Graph& graph = (*program)->graph();
+  for (const Node& node : graph.nodes()) {
+    if (OpOf(node.attrs).flops(node, graph.InputTypes(node)) == 0) continue;
+    for (int i : {0, 1}) EXPECT_EQ(graph.type(node.inputs[i]).dtype, DType::kBF16) << node.name;
+  }
+  for (const Value& value : graph.values()) {
+    if (value.role == Role::kTemporary) continue;
+    EXPECT_NE(value.type.dtype, DType::kBF16) << value.name;
+  }
+  for (const Step& step : (*program)->steps()) {
+    if (step.flops == 0) continue;
+    EXPECT_THAT(step.kernel_name, Not(HasSubstr("ref"))) << step.name;
+    EXPECT_THAT(step.kernel_name, Not(StartsWith("gemm"))) << step.name;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Nets, CpuNetKernelsInBf16,
+                         testing::Values("mlp", "lenet", "resnet8", "resnet20", "resnet18",
+                                         "resnet50", "mobilenet_v2"));
 
 // ---- Values.
 
@@ -153,13 +234,45 @@ std::string NetName(const testing::TestParamInfo<CpuNet::ParamType>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(Lenet, CpuNet,
                          testing::Combine(testing::Values("lenet", "mlp"), testing::Values(28),
-                                          testing::Values(LayoutPlan::kNhwc, LayoutPlan::kBlocked)),
+                                          kPlans),
                          NetName);
 INSTANTIATE_TEST_SUITE_P(Deep, CpuNet,
                          testing::Combine(testing::Values("resnet8", "mobilenet_v2"),
-                                          testing::Values(32),
-                                          testing::Values(LayoutPlan::kNhwc, LayoutPlan::kBlocked)),
+                                          testing::Values(32), kPlans),
                          NetName);
+
+class CpuNetInBf16 : public testing::TestWithParam<std::tuple<const char*, int>> {
+ protected:
+  void SetUp() override {
+    if (!HasBf16()) GTEST_SKIP() << "this processor has no AVX512_BF16";
+  }
+  static NetRun Run() {
+    const auto& [name, side] = GetParam();
+    return NetRun(CpuBackend(), name, side, {true, LayoutPlan::kBlocked, DType::kBF16});
+  }
+};
+
+TEST_P(CpuNetInBf16, TrainsNearlyLikeTheReference) {
+  const auto& [name, side] = GetParam();
+  NetRun reference(ReferenceBackend(), name, side, {true});
+  NetRun cpu = Run();
+  for (int step = 0; step < 3; ++step) {
+    const float expected = reference.Step(step)[0], actual = cpu.Step(step)[0];
+    EXPECT_NEAR(actual, expected, 0.03 * std::abs(expected)) << "step " << step;
+  }
+}
+
+TEST_P(CpuNetInBf16, TrainsBitForBitTheSameTwice) {
+  NetRun first = Run(), second = Run();
+  for (int step = 0; step < 3; ++step) EXPECT_EQ(first.Step(step), second.Step(step));
+  EXPECT_EQ(*first.weights->ReadRegion(Role::kParameter),
+            *second.weights->ReadRegion(Role::kParameter));
+}
+
+INSTANTIATE_TEST_SUITE_P(Nets, CpuNetInBf16,
+                         testing::Values(std::tuple("lenet", 28), std::tuple("mlp", 28),
+                                         std::tuple("resnet8", 32),
+                                         std::tuple("mobilenet_v2", 32)));
 
 }  // namespace
 }  // namespace fovea

@@ -1,0 +1,67 @@
+// What a step computes in, how the cpu backend lays it out, and how the result is stored.
+#include "core/train/config_sections.h"
+
+namespace fovea {
+namespace {
+
+void FillLayoutPlan(ConfigFill& fill) {
+  v1::TrainingConfig& config = fill.config();
+  if (config.layout_plan() != v1::LAYOUT_PLAN_UNSPECIFIED) return;
+  if (config.backend() != v1::BACKEND_CPU || config.precision() == v1::PRECISION_FP64) return;
+  const bool winograd = config.precision() == v1::PRECISION_FP32;
+  config.set_layout_plan(winograd ? v1::LAYOUT_PLAN_BLOCKED_WINOGRAD : v1::LAYOUT_PLAN_BLOCKED);
+  fill.Chose(
+      "layout_plan", v1::LayoutPlan_Name(config.layout_plan()),
+      winograd ? "the fastest plan for training in FP32" : "the fastest plan for training in BF16");
+}
+
+void CheckPlan(ConfigCheck& check) {
+  const v1::TrainingConfig& config = check.config();
+  if (!v1::LayoutPlan_IsValid(config.layout_plan())) {
+    check.Wrong("layout_plan", static_cast<int>(config.layout_plan()), "a value of LayoutPlan");
+  } else if (config.backend() == v1::BACKEND_REFERENCE &&
+             config.layout_plan() != v1::LAYOUT_PLAN_UNSPECIFIED) {
+    check.Wrong("layout_plan", v1::LayoutPlan_Name(config.layout_plan()),
+                "none on BACKEND_REFERENCE");
+  } else if (config.layout_plan() == v1::LAYOUT_PLAN_BLOCKED_WINOGRAD &&
+             config.precision() != v1::PRECISION_FP32) {
+    check.Wrong("layout_plan", v1::LayoutPlan_Name(config.layout_plan()),
+                absl::StrCat("LAYOUT_PLAN_BLOCKED or LAYOUT_PLAN_NHWC with ",
+                             v1::Precision_Name(config.precision())));
+  }
+}
+
+}  // namespace
+
+void FillPrecision(ConfigFill& fill) {
+  v1::TrainingConfig& config = fill.config();
+  if (config.precision() == v1::PRECISION_UNSPECIFIED) {
+    config.set_precision(v1::PRECISION_FP32);
+    fill.Chose("precision", v1::Precision_Name(config.precision()), "the default");
+  }
+  FillLayoutPlan(fill);
+  if (config.storage() == v1::STORAGE_UNSPECIFIED) {
+    config.set_storage(v1::STORAGE_FP32);
+    fill.Chose("storage", v1::Storage_Name(config.storage()), "the default");
+  }
+}
+
+void CheckPrecision(ConfigCheck& check) {
+  const v1::TrainingConfig& config = check.config();
+  const v1::Precision precision = config.precision();
+  if (!v1::Precision_IsValid(precision)) {
+    check.Wrong("precision", static_cast<int>(precision), "a value of Precision");
+  } else if (precision == v1::PRECISION_FP64 && config.backend() != v1::BACKEND_REFERENCE) {
+    check.Wrong("precision", "PRECISION_FP64 on BACKEND_CPU",
+                "PRECISION_FP32 or PRECISION_BF16, or BACKEND_REFERENCE");
+  } else if (precision == v1::PRECISION_BF16 && config.backend() != v1::BACKEND_CPU) {
+    check.Wrong("precision", "PRECISION_BF16 on BACKEND_REFERENCE",
+                "PRECISION_FP32 or PRECISION_FP64, or BACKEND_CPU");
+  }
+  CheckPlan(check);
+  if (!v1::Storage_IsValid(config.storage())) {
+    check.Wrong("storage", static_cast<int>(config.storage()), "a value of Storage");
+  }
+}
+
+}  // namespace fovea
