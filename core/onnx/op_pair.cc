@@ -10,8 +10,8 @@ absl::Status ToOnnx(const PairDifference&, const Node& node, OnnxWriter& writer)
   const std::string halves = writer.AddInts(node.name + "/halves", {labels, labels});
   onnx::NodeProto* split = nullptr;
   const std::string absent =
-      writer.AddStage("Split", node, node.name + "/split",
-                      {writer.name(node.inputs[0]), halves}, /*last=*/false, &split);
+      writer.AddStage("Split", node, node.name + "/split", {writer.name(node.inputs[0]), halves},
+                      /*last=*/false, &split);
   SetInt(*split, "axis", 1);
   const std::string present = writer.AddOutput(*split, node.name + "/split/present");
   writer.AddStage("Sub", node, node.name, {present, absent}, /*last=*/true);

@@ -1,7 +1,7 @@
 // The losses, for one class or one label of one example, as functions of its logit.
 //
-// Nothing overflows: powers of p and 1 − p multiply logarithms taken from the logit. attrs.h has the
-// formulas and their sources.
+// Nothing overflows: powers of p and 1 − p multiply logarithms taken from the logit. attrs.h has
+// the formulas and their sources.
 #pragma once
 
 #include <algorithm>

@@ -95,10 +95,10 @@ void AddRegression(std::vector<OpCase>& cases) {
       {"unknown_values", {8, 4}, InputKind::kPartlyKnown},
       {"no_weight_at_all", {3, 4}, InputKind::kUniform, InputKind::kZero}};
   for (const bool sigmoid : {false, true}) {
-    for (const auto& [name, deviation] : std::vector<std::pair<std::string, Deviation>>{
-             {"squared", Deviation::kSquared},
-             {"absolute", Deviation::kAbsolute},
-             {"huber", Deviation::kHuber}}) {
+    for (const auto& [name, deviation] :
+         std::vector<std::pair<std::string, Deviation>>{{"squared", Deviation::kSquared},
+                                                        {"absolute", Deviation::kAbsolute},
+                                                        {"huber", Deviation::kHuber}}) {
       for (const LossCase& loss : losses) {
         AddLoss(cases, absl::StrCat("regression_loss_", name, sigmoid ? "_sigmoid" : ""),
                 RegressionLoss{deviation, 0.25f, sigmoid}, loss);

@@ -48,8 +48,8 @@ struct LossNode {
 };
 
 LossNode NodeOf(const std::string& name) {
-  const auto model = ReadMessage<onnx::ModelProto>(std::filesystem::path(kFolder) / name /
-                                                   "model.onnx");
+  const auto model =
+      ReadMessage<onnx::ModelProto>(std::filesystem::path(kFolder) / name / "model.onnx");
   EXPECT_EQ(model.graph().node_size(), 1) << name;
   const onnx::NodeProto& proto = model.graph().node(0);
   LossNode node;

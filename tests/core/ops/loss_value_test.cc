@@ -66,8 +66,7 @@ std::vector<ClassDefinition> ClassDefinitions() {
       {"smoothed", SoftmaxCrossEntropy{0.25f}, 0.25, [](double p) { return -std::log(p); }},
       {"clipped", SoftmaxCrossEntropy{0, 0.125f}, 0,
        [](double p) { return -std::log(std::min(std::max(p, 0.125), 0.875)); }},
-      {"focal", SoftmaxFocalLoss{}, 0,
-       [](double p) { return -(1 - p) * (1 - p) * std::log(p); }},
+      {"focal", SoftmaxFocalLoss{}, 0, [](double p) { return -(1 - p) * (1 - p) * std::log(p); }},
       {"smoothed_focal", SoftmaxFocalLoss{0.5f, 0.5f}, 0.5,
        [](double p) { return -std::sqrt(1 - p) * std::log(p); }},
   };
