@@ -287,6 +287,14 @@ absl::StatusOr<v1::ImportSummary> Client::Import(const v1::ImportHeader& header,
   return connection_->Import(header, next);
 }
 
+absl::StatusOr<v1::DatasetPreview> Client::PreviewDataset(
+    const v1::PreviewDatasetRequest& request) {
+  v1::DatasetPreview preview;
+  RETURN_IF_ERROR(
+      connection_->Run(connection_->datasets, &v1::Datasets::Stub::Preview, request, &preview));
+  return preview;
+}
+
 absl::StatusOr<v1::ImportSummary> Client::ImportPath(const v1::ImportPathRequest& request) {
   v1::ImportSummary summary;
   RETURN_IF_ERROR(connection_->Run(connection_->datasets, &v1::Datasets::Stub::ImportPath, request,

@@ -56,6 +56,7 @@ class Client {
   // Streams items to the server; nothing is kept unless the summary arrives.
   absl::StatusOr<v1::ImportSummary> Import(const v1::ImportHeader& header, NextItem next);
   absl::StatusOr<v1::ImportSummary> ImportPath(const v1::ImportPathRequest& request);
+  absl::StatusOr<v1::DatasetPreview> PreviewDataset(const v1::PreviewDatasetRequest& request);
 
   // Starts a job and follows it to its end. Returns the job as it then is; its state says how it
   // ended. Survives a lost connection: goes on after the last event seen.

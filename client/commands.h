@@ -14,6 +14,7 @@ namespace fovea::cli {
 using Action = std::function<absl::StatusOr<int>(Session&)>;
 
 void AddDatasets(CLI::App* app, Action* action);
+void AddPreview(CLI::App* datasets, Action* action);  // below `fovea datasets`
 void AddTrain(CLI::App* app, Action* action);
 void AddJobs(CLI::App* app, Action* action);
 void AddEvaluate(CLI::App* app, Action* action);

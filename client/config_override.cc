@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "core/base/file_system.h"
 #include "core/base/status.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/io/tokenizer.h"
@@ -110,6 +111,13 @@ absl::Status Set(absl::string_view path, absl::string_view value, Message* messa
 absl::Status ParseTextConfig(absl::string_view text, Message* message) {
   message->Clear();
   return Merge(std::string(text), message);
+}
+
+absl::Status ReadTextConfig(const std::string& path, Message* message) {
+  ASSIGN_OR_RETURN(const std::string text, FileSystem::Real()->Read(path));
+  const absl::Status parsed = ParseTextConfig(text, message);
+  if (parsed.ok()) return parsed;
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", parsed.message()));
 }
 
 absl::Status ApplyOverride(absl::string_view assignment, Message* message) {

@@ -1,8 +1,7 @@
-// fovea datasets create | import | import-path | list | get | delete
+// fovea datasets create | import | import-path | list | get | delete; preview has a file of its own
 #include <memory>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
 #include "client/describe.h"
@@ -33,6 +32,7 @@ struct ImportPathOptions {
   std::string name;
   std::string path;
   std::string split;
+  std::string format = "auto";
   std::string idx_labels;
 };
 
@@ -99,6 +99,23 @@ absl::StatusOr<int> Import(const ImportOptions& options, Session& session) {
   return kExitOk;
 }
 
+// `format` as --format has it.
+void SetFormat(const std::string& format, const std::string& path, v1::ImportPathRequest& request) {
+  if (format == "folder") {
+    request.mutable_folder_per_class()->set_path(path);
+  } else if (format == "csv") {
+    request.mutable_csv_manifest()->set_path(path);
+  } else if (format == "jsonl") {
+    request.mutable_json_lines()->set_path(path);
+  } else if (format == "cifar") {
+    request.mutable_cifar_binary()->set_path(path);
+  } else if (format == "webdataset") {
+    request.mutable_web_dataset()->set_path(path);
+  } else {
+    request.mutable_detected()->set_path(path);
+  }
+}
+
 absl::StatusOr<int> ImportPath(const ImportPathOptions& options, Session& session) {
   v1::ImportPathRequest request;
   request.set_dataset(options.name);
@@ -109,10 +126,8 @@ absl::StatusOr<int> ImportPath(const ImportPathOptions& options, Session& sessio
   if (!options.idx_labels.empty()) {
     request.mutable_idx()->set_images_path(options.path);
     request.mutable_idx()->set_labels_path(options.idx_labels);
-  } else if (absl::EndsWith(options.path, ".csv")) {
-    request.mutable_csv_manifest()->set_path(options.path);
   } else {
-    request.mutable_folder_per_class()->set_path(options.path);
+    SetFormat(options.format, options.path, request);
   }
   ASSIGN_OR_RETURN(const v1::ImportSummary summary, session.client().ImportPath(request));
   session.Print(summary, DescribeImport(summary));
@@ -182,8 +197,13 @@ void AddImportPath(CLI::App* parent, Action* action) {
   const auto options = std::make_shared<ImportPathOptions>();
   app->add_option("NAME", options->name, "Name of the data set")->required();
   app->add_option("PATH", options->path,
-                  "Below the data root: a folder per class, a .csv manifest, or IDX images")
+                  "Below the data root: a folder per class, a .csv or .jsonl manifest, CIFAR .bin "
+                  "files, WebDataset .tar files (or a folder of either), or IDX images")
       ->required();
+  app->add_option("--format", options->format,
+                  "folder, csv, jsonl, cifar or webdataset; auto goes by name and content")
+      ->check(CLI::IsMember({"auto", "folder", "csv", "jsonl", "cifar", "webdataset"}))
+      ->capture_default_str();
   app->add_option("--idx-labels", options->idx_labels, "The labels file of IDX images");
   app->add_option("--split", options->split, "train, validation or test, for all")
       ->check(CLI::IsMember({"train", "validation", "test"}));
@@ -198,6 +218,7 @@ void AddDatasets(CLI::App* app, Action* action) {
   AddCreate(datasets, action);
   AddImport(datasets, action);
   AddImportPath(datasets, action);
+  AddPreview(datasets, action);
   CLI::App* list = datasets->add_subcommand("list", "List data sets");
   list->callback([=] { *action = List; });
   const auto name = std::make_shared<std::string>();

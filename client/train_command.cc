@@ -5,7 +5,6 @@
 #include "client/commands.h"
 #include "client/config_override.h"
 #include "client/job_view.h"
-#include "core/base/file_system.h"
 #include "core/base/status.h"
 
 namespace fovea::cli {
@@ -28,11 +27,7 @@ struct TrainOptions {
 absl::StatusOr<v1::TrainingConfig> MakeConfig(const TrainOptions& options) {
   v1::TrainingConfig config;
   if (!options.config_path.empty()) {
-    ASSIGN_OR_RETURN(const std::string text, FileSystem::Real()->Read(options.config_path));
-    const absl::Status parsed = ParseTextConfig(text, &config);
-    if (!parsed.ok()) {
-      return absl::InvalidArgumentError(absl::StrCat(options.config_path, ": ", parsed.message()));
-    }
+    RETURN_IF_ERROR(ReadTextConfig(options.config_path, &config));
   }
   if (!options.net.empty()) config.set_net(options.net);
   if (options.epochs.has_value()) config.set_epochs(*options.epochs);

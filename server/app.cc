@@ -17,6 +17,7 @@
 #include "core/base/cpu_budget.h"
 #include "core/base/file_system.h"
 #include "core/base/log.h"
+#include "core/base/memory_budget.h"
 #include "core/base/status.h"
 #include "core/base/thread_pool.h"
 #include "core/model/repository.h"
@@ -238,7 +239,9 @@ void ServerApp::MakeServices(const Cores& cores) {
   classifier.metrics = &metrics_;
   classifier.watchers = watchers_.get();
   classifier.evaluations = evaluations_.get();
-  classifier.training_width = cores.training;
+  classifier.training_budget = [threads = cores.training] {
+    return TrainingBudget(threads, ReadAvailableMemory() / 2);
+  };
   classifier.evaluation_width = config_.width;
   classifier.limits = config_.limits;
   services_.push_back(MakeClassifierService(classifier));

@@ -33,6 +33,10 @@ std::string EpochText(const v1::EpochReport& epoch) {
       "epoch %d done in %.1f s: train loss %.4f", epoch.epoch(),
       static_cast<double>(epoch.duration().seconds()) + epoch.duration().nanos() * 1e-9,
       epoch.train_loss());
+  if (epoch.data_wait_share() >= 0.005) {
+    absl::StrAppendFormat(&text, ", %.0f%% of the time waiting for data",
+                          100 * epoch.data_wait_share());
+  }
   if (epoch.has_validation()) {
     absl::StrAppend(&text, ", validation ", MeasuresText(epoch.validation()));
   }

@@ -7,6 +7,7 @@
 #include "core/backend/backend.h"
 #include "core/backend/cpu/peak.h"
 #include "core/base/cpu_budget.h"
+#include "core/base/memory_budget.h"
 #include "core/base/status.h"
 #include "core/data/store.h"
 #include "core/data/store_dataset.h"
@@ -17,26 +18,26 @@
 namespace fovea {
 namespace {
 
-// Pictures kept decoded; what is beyond is decoded again each epoch.
-constexpr int64_t kTrainCacheBytes = int64_t{1} << 30;
-constexpr int64_t kMeasureCacheBytes = int64_t{256} << 20;
-
 // The peak is the best of a few short looks: others may be running, and at the start of a process
 // some are slow.
 constexpr int kPeakLooks = 8;
 constexpr double kPeakSeconds = 0.02;
 
+// Takes what it keeps decoded from `cache_bytes`.
 absl::StatusOr<std::unique_ptr<StoreDataset>> OpenSplit(const v1::TrainerJob& job, Split split,
-                                                        const CancelToken* cancel) {
+                                                        const CancelToken* cancel,
+                                                        int64_t& cache_bytes) {
   StoreDataset::Options options;
   options.path = job.dataset_path();
   options.split = split;
   options.revision = static_cast<int64_t>(job.dataset_revision());
   options.shape = PixelShapeOf(job.config());
-  options.cache_bytes = split == Split::kTrain ? kTrainCacheBytes : kMeasureCacheBytes;
+  options.cache_bytes = cache_bytes;
   options.threads = ReadCpuBudget().threads();
   options.cancel = cancel;
-  return StoreDataset::Open(options);
+  ASSIGN_OR_RETURN(std::unique_ptr<StoreDataset> dataset, StoreDataset::Open(options));
+  cache_bytes -= dataset->cached() * static_cast<int64_t>(options.shape.bytes());
+  return dataset;
 }
 
 double PeakFlops(const v1::TrainerJob& job) {
@@ -58,7 +59,8 @@ absl::Status CompleteJob(v1::TrainerJob& job) {
   ASSIGN_OR_RETURN(const DatasetStatistics statistics,
                    store->Statistics(static_cast<int64_t>(job.dataset_revision())));
   ASSIGN_OR_RETURN(CompleteConfig complete,
-                   Complete(job.config(), statistics, ReadCpuBudget().threads()));
+                   Complete(job.config(), statistics,
+                            TrainingBudget(ReadCpuBudget().threads(), ReadAvailableMemory() / 2)));
   *job.mutable_config() = std::move(complete.config);
   for (v1::Choice& choice : complete.choices) *job.add_choices() = std::move(choice);
   return absl::OkStatus();
@@ -66,9 +68,11 @@ absl::Status CompleteJob(v1::TrainerJob& job) {
 
 absl::StatusOr<v1::TrainerResult> RunJob(const v1::TrainerJob& job, absl::Duration interval,
                                          EventSink* events, const CancelToken* cancel) {
-  ASSIGN_OR_RETURN(const auto train, OpenSplit(job, Split::kTrain, cancel));
-  ASSIGN_OR_RETURN(const auto validation, OpenSplit(job, Split::kValidation, cancel));
-  ASSIGN_OR_RETURN(const auto test, OpenSplit(job, Split::kTest, cancel));
+  // The training split first: it is read every epoch, most often of all.
+  int64_t cache_bytes = static_cast<int64_t>(job.config().cache_bytes());
+  ASSIGN_OR_RETURN(const auto train, OpenSplit(job, Split::kTrain, cancel, cache_bytes));
+  ASSIGN_OR_RETURN(const auto validation, OpenSplit(job, Split::kValidation, cancel, cache_bytes));
+  ASSIGN_OR_RETURN(const auto test, OpenSplit(job, Split::kTest, cancel, cache_bytes));
   Trainer::Options options;
   options.job = job;
   options.train = train.get();
@@ -78,8 +82,6 @@ absl::StatusOr<v1::TrainerResult> RunJob(const v1::TrainerJob& job, absl::Durati
   ASSIGN_OR_RETURN(options.backend, FindBackend(BackendName(job.config().backend())));
   options.events = events;
   options.cancel = cancel;
-  const bool all_cached = train->cached() == train->size();
-  options.loader_threads = all_cached ? 1 : ReadCpuBudget().threads();
   options.peak_flops = PeakFlops(job);
   options.progress_interval = interval;
   ASSIGN_OR_RETURN(const std::unique_ptr<Trainer> trainer, Trainer::Create(std::move(options)));

@@ -1,93 +1,62 @@
 #include "core/data/augment.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "core/base/random.h"
+#include "core/base/status.h"
 
 namespace fovea {
 namespace {
 
-constexpr uint64_t kAugmentStream = 0x6175676d656e74;
+// Keep the draws of one seed apart.
+constexpr uint64_t kCropStream = 0x6175676d656e74;
+constexpr uint64_t kTurnStream = 0x7475726e;
+constexpr uint64_t kGeometryStream = 0x67656f6d65747279;
+constexpr uint64_t kRandStream = 0x72616e646175676d;
+constexpr uint64_t kColorStream = 0x636f6c6f7572;
+constexpr uint64_t kErasingStream = 0x65726173696e67;
 
-// Where a coordinate outside [0, n) comes from: mirrored at the edges as often as needed.
-int Reflect(int at, int n) {
-  if (n == 1) return 0;
-  const int period = 2 * (n - 1);
-  at %= period;
-  if (at < 0) at += period;
-  return at < n ? at : period - at;
-}
-
-// One row of pixels, cut at `shift` and then mirrored if asked.
-template <int kChannels>
-void CopyRow(const uint8_t* source, int width, int shift, bool flip, PadMode pad_mode,
-             uint8_t* destination) {
-  const int inside_begin = std::clamp(-shift, 0, width);
-  const int inside_end = std::clamp(width - shift, 0, width);
-  if (!flip && inside_begin < inside_end) {
-    std::memcpy(destination + inside_begin * kChannels, source + (inside_begin + shift) * kChannels,
-                static_cast<size_t>(inside_end - inside_begin) * kChannels);
-  }
-  for (int x = 0; x < width; ++x) {
-    const bool inside = x >= inside_begin && x < inside_end;
-    if (inside && !flip) {
-      x = inside_end - 1;  // copied above
-      continue;
-    }
-    uint8_t* to = destination + (flip ? width - 1 - x : x) * kChannels;
-    if (!inside && pad_mode == PadMode::kZero) {
-      std::memset(to, 0, kChannels);
-    } else {
-      const int from = inside ? x + shift : Reflect(x + shift, width);
-      std::memcpy(to, source + from * kChannels, kChannels);
-    }
-  }
-}
-
-template <int kChannels>
-void Apply(const AugmentChoice& choice, PadMode pad_mode, const PixelShape& shape,
-           const uint8_t* source, uint8_t* destination) {
-  const size_t row_bytes = static_cast<size_t>(shape.width) * kChannels;
-  for (int y = 0; y < shape.height; ++y) {
-    const int row = choice.flip_vertical ? shape.height - 1 - y : y;
-    uint8_t* to = destination + static_cast<size_t>(row) * row_bytes;
-    int from = y + choice.shift_y;
-    if (from < 0 || from >= shape.height) {
-      if (pad_mode == PadMode::kZero) {
-        std::memset(to, 0, row_bytes);
-        continue;
-      }
-      from = Reflect(from, shape.height);
-    }
-    CopyRow<kChannels>(source + static_cast<size_t>(from) * row_bytes, shape.width, choice.shift_x,
-                       choice.flip_horizontal, pad_mode, to);
-  }
+Random Stream(uint64_t stream, const AugmentKey& key) {
+  uint64_t example = static_cast<uint64_t>(key.example);
+  if (key.repeat > 0) example = HashKey(example, static_cast<uint64_t>(key.repeat));
+  return Random(HashKey(key.seed, stream, static_cast<uint64_t>(key.step), example));
 }
 
 }  // namespace
 
-AugmentChoice ChooseAugment(const AugmentOptions& options, uint64_t seed, int64_t step,
-                            int64_t example) {
-  // All draws are made whatever the options, so that switching one off leaves the others alone.
-  Random random(
-      HashKey(seed, kAugmentStream, static_cast<uint64_t>(step), static_cast<uint64_t>(example)));
-  const uint64_t shifts = 2 * static_cast<uint64_t>(options.pad_pixels) + 1;
-  AugmentChoice choice;
-  choice.shift_x = static_cast<int>(random.Below(shifts)) - options.pad_pixels;
-  choice.shift_y = static_cast<int>(random.Below(shifts)) - options.pad_pixels;
-  choice.flip_horizontal = random.Uniform() < options.flip_horizontal;
-  choice.flip_vertical = random.Uniform() < options.flip_vertical;
-  return choice;
-}
-
-void ApplyAugment(const AugmentChoice& choice, PadMode pad_mode, const PixelShape& shape,
-                  const uint8_t* source, uint8_t* destination) {
-  if (shape.channels == 1) {
-    Apply<1>(choice, pad_mode, shape, source, destination);
-  } else {
-    Apply<3>(choice, pad_mode, shape, source, destination);
+absl::Status Augmenter::Apply(const AugmentKey& key, double strength, const uint8_t* source,
+                              uint8_t* destination) {
+  const uint8_t* from = source;
+  if (options_.geometry.enabled()) {
+    const Warp warp = ChooseWarp(options_.geometry, shape_, strength, Stream(kGeometryStream, key));
+    if (!warp.IsIdentity()) {
+      warped_.resize(shape_.bytes());
+      RETURN_IF_ERROR(ApplyWarp(warp, options_.pad_mode, shape_, source, warped_.data()));
+      from = warped_.data();
+    }
   }
+  if (options_.crop.enabled()) {
+    const uint64_t turn = HashKey(key.seed, kTurnStream, static_cast<uint64_t>(key.example)) +
+                          static_cast<uint64_t>(key.epoch);
+    const CropChoice choice = ChooseCrop(options_.crop, strength, turn, Stream(kCropStream, key));
+    ApplyCrop(choice, options_.pad_mode, shape_, from, destination);
+  } else {
+    std::memcpy(destination, from, shape_.bytes());
+  }
+  if (options_.rand.enabled()) {
+    RETURN_IF_ERROR(ApplyRandAugment(options_.rand, options_.pad_mode, strength,
+                                     Stream(kRandStream, key), shape_, destination, &scratch_));
+  }
+  if (options_.color.enabled()) {
+    const ColorChoice choice = ChooseColor(options_.color, strength, Stream(kColorStream, key));
+    RETURN_IF_ERROR(ApplyColor(choice, shape_, destination, &scratch_));
+  }
+  if (options_.erasing.enabled()) {
+    const ErasingChoice choice =
+        ChooseErasing(options_.erasing, shape_, strength, Stream(kErasingStream, key));
+    ApplyErasing(choice, options_.erasing.fill, shape_, destination);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace fovea

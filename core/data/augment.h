@@ -1,42 +1,66 @@
 // Random changes of training pictures, as pure functions of a key: the same key gives the same
 // picture on every thread and after every resume.
+//
+// The families have files of their own, and act in this order: warp (augment_geometry.h), crop and
+// flips (augment_crop.h), RandAugment (rand_augment.h), colour, blur and noise (augment_color.h),
+// erasing and cutout (augment_erasing.h). Each draws from a stream of its own, so that switching
+// one on leaves the others as they were. What mixes pictures of a batch is in mix.h.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
+#include "absl/status/status.h"
+#include "core/data/augment_color.h"
+#include "core/data/augment_crop.h"
+#include "core/data/augment_erasing.h"
+#include "core/data/augment_geometry.h"
 #include "core/data/image.h"
+#include "core/data/rand_augment.h"
 
 namespace fovea {
 
-enum class PadMode {
-  kZero,     // black
-  kReflect,  // mirrored at the edge, the edge itself not repeated
-};
-
 struct AugmentOptions {
-  int pad_pixels = 0;  // pads each side, then cuts the input size at a random place; 0: off
-  PadMode pad_mode = PadMode::kZero;
-  double flip_horizontal = 0;  // probability of a mirror image, left to right
-  double flip_vertical = 0;    // probability of a mirror image, top to bottom
+  PadMode pad_mode = PadMode::kZero;  // of crop and warps
+  CropOptions crop;
+  GeometryOptions geometry;
+  RandAugmentOptions rand;
+  ColorOptions color;
+  ErasingOptions erasing;
 
-  bool enabled() const { return pad_pixels > 0 || flip_horizontal > 0 || flip_vertical > 0; }
+  bool enabled() const {
+    return crop.enabled() || geometry.enabled() || rand.enabled() || color.enabled() ||
+           erasing.enabled();
+  }
 };
 
-// What one picture undergoes.
-struct AugmentChoice {
-  int shift_x = 0;  // the cut begins shift pixels right of the picture's own corner: [-pad, pad]
-  int shift_y = 0;
-  bool flip_horizontal = false;
-  bool flip_vertical = false;
+// What the changes of one picture are a function of.
+struct AugmentKey {
+  uint64_t seed = 0;
+  int64_t step = 0;
+  int64_t epoch = 0;    // for the alternating flip
+  int64_t example = 0;  // index into the data set
+  int repeat = 0;       // how often the example stood earlier in the same batch
 };
 
-// Draws the choice of one example at one step.
-AugmentChoice ChooseAugment(const AugmentOptions& options, uint64_t seed, int64_t step,
-                            int64_t example);
+// Applies the options to one picture after another. Holds scratch memory: one thread at a time.
+class Augmenter {
+ public:
+  // All pictures are of `shape`.
+  Augmenter(const AugmentOptions& options, const PixelShape& shape)
+      : options_(options), shape_(shape) {}
 
-// Writes the changed picture: source and destination are uint8 [H, W, C] of `shape` and do not
-// overlap. First pad and cut, then flip.
-void ApplyAugment(const AugmentChoice& choice, PadMode pad_mode, const PixelShape& shape,
-                  const uint8_t* source, uint8_t* destination);
+  // Writes the changed picture; source and destination are uint8 [H, W, C] and do not overlap.
+  // `strength`, in [0, 1], multiplies every probability, and pad-and-crop, which has none, happens
+  // with probability `strength`. ResourceExhausted: out of memory.
+  absl::Status Apply(const AugmentKey& key, double strength, const uint8_t* source,
+                     uint8_t* destination);
+
+ private:
+  const AugmentOptions options_;
+  const PixelShape shape_;
+  std::vector<uint8_t> warped_;
+  std::vector<uint8_t> scratch_;
+};
 
 }  // namespace fovea

@@ -1,4 +1,5 @@
-// Readers of pictures below a data root: a folder per class, a CSV manifest, IDX files.
+// Readers of pictures below a data root: a folder per class, CSV and JSON-lines manifests, IDX
+// files, CIFAR's binary files, tar files.
 //
 // Each reads one file at a time and passes it on, so memory does not grow with the import. Paths
 // are relative to the root; a path, a manifest line or a symbolic link that leads out of the root
@@ -50,5 +51,33 @@ absl::Status ImportCsvManifest(const ImportPathOptions& options, absl::string_vi
 // "<file>#<position>". InvalidArgument when the files disagree, are truncated or go on too long.
 absl::Status ImportIdx(const ImportPathOptions& options, absl::string_view images_path,
                        absl::string_view labels_path, ImportSink* sink);
+
+// A JSON object a line: {"file": "a.png", "label": "cat"}; "file" is relative to the manifest's
+// folder, "labels" takes a list instead, "split" wins over the options' (json_record.h). Empty
+// lines are skipped; a line that is no such object is rejected as corrupt.
+absl::Status ImportJsonLines(const ImportPathOptions& options, absl::string_view path,
+                             ImportSink* sink);
+
+// A .bin file of CIFAR-10 or CIFAR-100 (the fine label counts), or a folder of them, those with
+// "test" in their names into that split unless the options name one. Names of labels are those of
+// batches.meta.txt or fine_label_names.txt beside the file, else numbers in decimal; a label beyond
+// them is rejected as corrupt. An item's name is "<file>#<position>". InvalidArgument when the size
+// is no multiple of a record's.
+absl::Status ImportCifarBinary(const ImportPathOptions& options, absl::string_view path,
+                               ImportSink* sink);
+
+// A tar file, or a folder of them: KEY.jpg (.jpeg, .png, .webp, .bmp) is an image, KEY.cls or
+// KEY.txt holds its labels, one a line, KEY.json an object as of ImportJsonLines without "file".
+// Members of one key follow one another; others are skipped. An item's name is "<file>#<member>".
+// InvalidArgument when a tar file is truncated or damaged.
+absl::Status ImportWebDataset(const ImportPathOptions& options, absl::string_view path,
+                              ImportSink* sink);
+
+enum class ImportFormat { kFolderPerClass, kCsvManifest, kJsonLines, kCifarBinary, kWebDataset };
+
+// By what lies at `path`: a folder with .tar files is a WebDataset, with .bin files CIFAR, another
+// folder one per class; files go by their endings: .csv, .jsonl, .ndjson, .bin, .tar.
+// InvalidArgument for others.
+absl::StatusOr<ImportFormat> DetectImportFormat(const std::string& root, absl::string_view path);
 
 }  // namespace fovea

@@ -24,6 +24,12 @@ struct BatchLoader::Slot {
   int64_t ready_step = -1;  // guarded by the loader's mutex
 };
 
+// What one thread needs to fill slots.
+struct BatchLoader::Scratch {
+  std::vector<uint8_t> pixels;  // of one picture, before its augmentation
+  Augmenter augmenter;
+};
+
 namespace {
 
 absl::Status Validate(const BatchLoader::Options& options) {
@@ -40,8 +46,14 @@ absl::Status Validate(const BatchLoader::Options& options) {
         absl::StrCat("first_step is ", options.first_step, ", expected at least 0"));
   }
   if (options.order == BatchLoader::Order::kSequential) {
-    if (!options.augment.enabled()) return absl::OkStatus();
+    if (!options.augment.enabled() && !options.mix.enabled()) return absl::OkStatus();
     return absl::InvalidArgumentError("augmentation is for training only, order is sequential");
+  }
+  if (!options.augment_strength.empty() &&
+      static_cast<int64_t>(options.augment_strength.size()) != options.dataset->size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "found ", options.augment_strength.size(), " strengths of augmentation, expected one for ",
+        "each of ", options.dataset->size(), " examples"));
   }
   if (options.dataset->size() < options.batch_size) {
     return absl::FailedPreconditionError(absl::StrCat("batch size is ", options.batch_size,
@@ -103,7 +115,8 @@ void BatchLoader::Run() {
   std::optional<Sampler> sampler;
   if (steps_per_epoch_ > 0) sampler.emplace(options_.seed, options_.dataset->size(), n);
   std::vector<int64_t> sequence(static_cast<size_t>(n));
-  std::vector<uint8_t> scratch(options_.dataset->shape().bytes());
+  const PixelShape shape = options_.dataset->shape();
+  Scratch scratch = {std::vector<uint8_t>(shape.bytes()), Augmenter(options_.augment, shape)};
   while (true) {
     int64_t step = 0;
     {
@@ -130,8 +143,25 @@ void BatchLoader::Run() {
   }
 }
 
+absl::Status BatchLoader::ReadAugmented(int64_t step, absl::Span<const int64_t> examples, size_t i,
+                                        uint8_t* pixels, float* target, Scratch* scratch) const {
+  const int64_t example = examples[i];
+  RETURN_IF_ERROR(options_.dataset->Read(example, scratch->pixels.data(), target));
+  const auto repeat =
+      std::count(examples.begin(), examples.begin() + static_cast<int64_t>(i), example);
+  const double strength = options_.augment_strength.empty()
+                              ? 1.0
+                              : options_.augment_strength[static_cast<size_t>(example)];
+  return scratch->augmenter.Apply({.seed = options_.seed,
+                                   .step = step,
+                                   .epoch = step / steps_per_epoch_,
+                                   .example = example,
+                                   .repeat = static_cast<int>(repeat)},
+                                  strength, scratch->pixels.data(), pixels);
+}
+
 absl::Status BatchLoader::Fill(int64_t step, absl::Span<const int64_t> examples, Slot* slot,
-                               std::vector<uint8_t>* scratch) const {
+                               Scratch* scratch) const {
   const Dataset& dataset = *options_.dataset;
   const PixelShape shape = dataset.shape();
   const size_t pixel_bytes = shape.bytes();
@@ -141,16 +171,16 @@ absl::Status BatchLoader::Fill(int64_t step, absl::Span<const int64_t> examples,
   float* weights = slot->weights.as<float>();
   for (size_t i = 0; i < examples.size(); ++i) {
     uint8_t* to = pixels + i * pixel_bytes;
-    const bool augment = options_.augment.enabled();
-    RETURN_IF_ERROR(
-        dataset.Read(examples[i], augment ? scratch->data() : to, targets + i * labels));
-    if (augment) {
-      const AugmentChoice choice =
-          ChooseAugment(options_.augment, options_.seed, step, examples[i]);
-      ApplyAugment(choice, options_.augment.pad_mode, shape, scratch->data(), to);
-    }
+    float* target = targets + i * labels;
+    RETURN_IF_ERROR(options_.augment.enabled()
+                        ? ReadAugmented(step, examples, i, to, target, scratch)
+                        : dataset.Read(examples[i], to, target));
     weights[i] = 1;
     slot->examples[i] = examples[i];
+  }
+  if (options_.mix.enabled()) {
+    ApplyMix(ChooseMix(options_.mix, shape, options_.seed, step), shape,
+             static_cast<int64_t>(examples.size()), pixels, dataset.labels(), targets);
   }
   const size_t padding = slot->examples.size() - examples.size();
   std::memset(pixels + examples.size() * pixel_bytes, 0, padding * pixel_bytes);

@@ -20,6 +20,7 @@
 #include "core/base/clock.h"
 #include "core/data/augment.h"
 #include "core/data/dataset.h"
+#include "core/data/mix.h"
 #include "core/tensor/tensor.h"
 
 namespace fovea {
@@ -50,13 +51,17 @@ class BatchLoader {
     int64_t first_step = 0;
     int64_t end_step = -1;   // the first step not wanted; -1: no end (kSequential: all examples)
     AugmentOptions augment;  // kShuffled only
+    // By example, in [0, 1]: multiplies the probabilities of its augmentation. Empty: all 1.
+    std::vector<float> augment_strength;
+    MixOptions mix;  // kShuffled only; targets become soft
     int threads = 1;
     int depth = 2;  // finished batches held ready
     const Clock* clock = Clock::Real();
   };
 
   // FailedPrecondition when a shuffled data set does not fill one batch; InvalidArgument for
-  // batch_size, depth or threads below 1 and for augmentation of a sequential order.
+  // batch_size, depth or threads below 1, for augmentation or mixing of a sequential order, and for
+  // another number of strengths than examples.
   static absl::StatusOr<std::unique_ptr<BatchLoader>> Create(const Options& options);
   ~BatchLoader();
   BatchLoader(const BatchLoader&) = delete;
@@ -73,11 +78,14 @@ class BatchLoader {
 
  private:
   struct Slot;
+  struct Scratch;
 
   explicit BatchLoader(const Options& options);
   void Run();
   absl::Status Fill(int64_t step, absl::Span<const int64_t> examples, Slot* slot,
-                    std::vector<uint8_t>* scratch) const;
+                    Scratch* scratch) const;
+  absl::Status ReadAugmented(int64_t step, absl::Span<const int64_t> examples, size_t i,
+                             uint8_t* pixels, float* target, Scratch* scratch) const;
 
   const Options options_;
   int64_t steps_per_epoch_ = 0;

@@ -10,7 +10,7 @@
 namespace fovea {
 namespace {
 
-absl::Status CheckData(const DatasetStatistics& data) {
+absl::Status CheckTrainable(const DatasetStatistics& data) {
   RETURN_IF_ERROR(ValidateForTraining(data, {Split::kTrain}));
   const int64_t measured = data.images[static_cast<int>(Split::kValidation)] +
                            data.images[static_cast<int>(Split::kTest)];
@@ -35,6 +35,7 @@ constexpr Section kSections[] = {
     {FillSchedule, CheckSchedule},
     {FillStopping, CheckStopping},
     {FillAugmentation, CheckAugmentation},
+    {FillData, CheckData},
     {FillLabels, CheckLabels},
     {FillExecution, CheckExecution},
     {FillPrecision, CheckPrecision},
@@ -43,8 +44,8 @@ constexpr Section kSections[] = {
 }  // namespace
 
 CompleteConfig FillDefaults(v1::TrainingConfig config, const DatasetStatistics& data,
-                            int default_width) {
-  ConfigFill fill(std::move(config), data, default_width);
+                            const TrainingBudget& budget) {
+  ConfigFill fill(std::move(config), data, budget);
   for (const Section& section : kSections) section.fill(fill);
   return fill.Take();
 }
@@ -57,10 +58,10 @@ std::vector<FieldViolation> FindViolations(const v1::TrainingConfig& config,
 }
 
 absl::StatusOr<CompleteConfig> Complete(const v1::TrainingConfig& config,
-                                        const DatasetStatistics& data, int default_width,
+                                        const DatasetStatistics& data, const TrainingBudget& budget,
                                         std::vector<FieldViolation>* violations) {
-  RETURN_IF_ERROR(CheckData(data));
-  CompleteConfig complete = FillDefaults(config, data, default_width);
+  RETURN_IF_ERROR(CheckTrainable(data));
+  CompleteConfig complete = FillDefaults(config, data, budget);
   std::vector<FieldViolation> found = FindViolations(complete.config, data);
   if (found.empty()) return complete;
   const std::string message =

@@ -4,6 +4,7 @@
 // Pure, and idempotent: a complete configuration comes back unchanged, without choices.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,20 +26,29 @@ struct CompleteConfig {
   std::vector<v1::Choice> choices;  // what was left open, in the order of the fields
 };
 
-// Completes `config` for the data set that `data` describes. default_width: the threads of a step
-// when the configuration names none; at least 1.
+// What the machine leaves for training, for configurations that do not say.
+struct TrainingBudget {
+  // NOLINTNEXTLINE(google-explicit-constructor): most callers care for threads only
+  TrainingBudget(int threads, int64_t memory_for_cache = int64_t{1} << 30)
+      : width(threads), cache_bytes(memory_for_cache) {}
+
+  int width;            // threads of a step; at least 1
+  int64_t cache_bytes;  // for decoded pictures
+};
+
+// Completes `config` for the data set that `data` describes.
 //
 // FailedPrecondition: the data set cannot be trained on (no images, too few labels, an empty
 // training split, or neither a validation nor a test image to measure the model on).
 // InvalidArgument: the configuration is wrong. The message lists every violation; `violations`, if
 // not null, receives them one by one.
 absl::StatusOr<CompleteConfig> Complete(const v1::TrainingConfig& config,
-                                        const DatasetStatistics& data, int default_width,
+                                        const DatasetStatistics& data, const TrainingBudget& budget,
                                         std::vector<FieldViolation>* violations = nullptr);
 
 // The two halves of Complete, each pure.
 CompleteConfig FillDefaults(v1::TrainingConfig config, const DatasetStatistics& data,
-                            int default_width);
+                            const TrainingBudget& budget);
 // What is wrong with a complete configuration.
 std::vector<FieldViolation> FindViolations(const v1::TrainingConfig& config,
                                            const DatasetStatistics& data);

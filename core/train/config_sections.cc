@@ -6,8 +6,11 @@
 
 namespace fovea {
 
-ConfigFill::ConfigFill(v1::TrainingConfig config, const DatasetStatistics& data, int default_width)
-    : data_(data), default_width_(std::max(default_width, 1)) {
+ConfigFill::ConfigFill(v1::TrainingConfig config, const DatasetStatistics& data,
+                       const TrainingBudget& budget)
+    : data_(data), budget_(budget) {
+  budget_.width = std::max(budget_.width, 1);
+  budget_.cache_bytes = std::max<int64_t>(budget_.cache_bytes, 0);
   complete_.config = std::move(config);
 }
 

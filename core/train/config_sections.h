@@ -19,11 +19,13 @@ namespace fovea {
 // A configuration being completed, field by field. Paths leave out "config.".
 class ConfigFill {
  public:
-  ConfigFill(v1::TrainingConfig config, const DatasetStatistics& data, int default_width);
+  ConfigFill(v1::TrainingConfig config, const DatasetStatistics& data,
+             const TrainingBudget& budget);
 
   v1::TrainingConfig& config() { return complete_.config; }
   const DatasetStatistics& data() const { return data_; }
-  int default_width() const { return default_width_; }  // threads of a step, at least 1
+  const TrainingBudget& budget() const { return budget_; }
+  int default_width() const { return budget_.width; }  // threads of a step, at least 1
   bool is_multi_label() const { return complete_.config.task() == v1::TASK_MULTI_LABEL; }
 
   void Chose(absl::string_view field, const absl::AlphaNum& value, absl::string_view reason);
@@ -31,7 +33,7 @@ class ConfigFill {
 
  private:
   const DatasetStatistics& data_;
-  const int default_width_;
+  TrainingBudget budget_;
   CompleteConfig complete_;
 };
 
@@ -93,6 +95,9 @@ void CheckHasValidation(ConfigCheck& check, absl::string_view field);
 // config_augmentation.cc: random changes of training images, and dropout.
 void FillAugmentation(ConfigFill& fill);
 void CheckAugmentation(ConfigCheck& check);
+// config_data.cc: cache, loader, mixup and CutMix.
+void FillData(ConfigFill& fill);
+void CheckData(ConfigCheck& check);
 // config_labels.cc: what is given by label: class weights and thresholds.
 void FillLabels(ConfigFill& fill);
 void CheckLabels(ConfigCheck& check);

@@ -48,14 +48,6 @@ Graph InParameterType(Graph graph, const v1::TrainingConfig& config) {
   return WithFloatType(graph, DType::kF64);
 }
 
-AugmentOptions AugmentOptionsOf(const v1::TrainingConfig& config) {
-  AugmentOptions options;
-  options.pad_pixels = static_cast<int>(config.augmentation().pad_and_crop_pixels());
-  options.flip_horizontal = config.augmentation().horizontal_flip();
-  options.flip_vertical = config.augmentation().vertical_flip();
-  return options;
-}
-
 Head HeadOf(const v1::TrainingConfig& config) {
   return config.task() == v1::TASK_MULTI_LABEL ? Head::kSigmoid : Head::kSoftmax;
 }

@@ -10,6 +10,7 @@
 #include "core/compile/training_graph.h"
 #include "core/data/augment.h"
 #include "core/data/image.h"
+#include "core/data/mix.h"
 #include "core/nets/net.h"
 #include "fovea/v1/training.pb.h"
 
@@ -31,6 +32,7 @@ DType ComputeTypeOf(const v1::TrainingConfig& config);
 Graph InParameterType(Graph graph, const v1::TrainingConfig& config);
 
 AugmentOptions AugmentOptionsOf(const v1::TrainingConfig& config);
+MixOptions MixOptionsOf(const v1::TrainingConfig& config);
 
 // The last activation of the published model.
 Head HeadOf(const v1::TrainingConfig& config);

@@ -70,6 +70,11 @@ absl::Status RunCheckpoints::CheckBelongs(const v1::CheckpointManifest& manifest
     return Differs("data set revision", manifest.dataset_revision(), job_.dataset_revision());
   }
   google::protobuf::util::MessageDifferencer differencer;
+  // What batches hold does not depend on these, and a default goes by the memory that was left
+  // then.
+  for (const char* name : {"cache_bytes", "loader_threads", "prefetch_batches"}) {
+    differencer.IgnoreField(v1::TrainingConfig::descriptor()->FindFieldByName(name));
+  }
   std::string differences;
   differencer.ReportDifferencesToString(&differences);
   if (!differencer.Compare(manifest.config(), job_.config())) {

@@ -67,6 +67,7 @@ absl::Status Trainer::Start() {
   metering.peak_flops = options_.peak_flops;
   meter_.emplace(metering);
   epoch_start_ = options_.clock->Elapsed();
+  data_wait_.Begin(epoch_start_, loader_->waited());
   return absl::OkStatus();
 }
 
@@ -95,6 +96,7 @@ absl::Status Trainer::FinishEpoch() {
   report.set_epoch(static_cast<uint32_t>(position_.epoch + 1));
   report.set_train_loss(position_.epoch_loss_sum / static_cast<double>(loader_->steps_per_epoch()));
   report.set_learning_rate(learning_rate_);
+  report.set_data_wait_share(data_wait_.End(options_.clock->Elapsed(), loader_->waited()));
   if (HasExamples(options_.validation)) {
     ASSIGN_OR_RETURN(v1::Report found, EvaluateOn(*options_.validation));
     *report.mutable_validation() = std::move(*found.mutable_measures());
@@ -111,6 +113,7 @@ absl::Status Trainer::FinishEpoch() {
   const bool best = validation == nullptr || Judge(*validation);
   RETURN_IF_ERROR(SaveCheckpoint(validation, best));
   meter_->Continue();
+  data_wait_.Begin(options_.clock->Elapsed(), loader_->waited());
   return absl::OkStatus();
 }
 
@@ -173,6 +176,7 @@ absl::Status Trainer::Finish() {
   run.report.set_dataset_revision(options_.job.dataset_revision());
   run.report.set_split(has_test ? v1::SPLIT_TEST : v1::SPLIT_VALIDATION);
   *run.report.mutable_choices() = options_.job.choices();
+  if (const auto share = data_wait_.share()) run.report.set_data_wait_share(*share);
   return StageModel(options_.files, ModelFolder(), run, options_.labels, *training_->weights(),
                     options_.clock);
 }
@@ -183,7 +187,7 @@ absl::StatusOr<v1::Report> Trainer::EvaluateOn(const Dataset& dataset) {
   evaluation.labels = options_.labels;
   evaluation.thresholds = ThresholdsOf(options_.job.config(), options_.labels);
   evaluation.batch = inference_->max_batch();
-  evaluation.loader_threads = options_.loader_threads;
+  evaluation.loader_threads = static_cast<int>(options_.job.config().loader_threads());
   evaluation.cancel = options_.cancel;
   evaluation.clock = options_.clock;
   return Evaluate(dataset, evaluation, *inference_, *evaluator_);

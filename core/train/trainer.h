@@ -27,6 +27,7 @@
 #include "core/compile/buckets.h"
 #include "core/data/dataset.h"
 #include "core/data/loader.h"
+#include "core/train/data_wait.h"
 #include "core/train/events.h"
 #include "core/train/progress.h"
 #include "core/train/run_checkpoints.h"
@@ -50,7 +51,6 @@ class Trainer {
     const CancelToken* cancel = nullptr;
     FileSystem* files = FileSystem::Real();
     const Clock* clock = Clock::Real();
-    int loader_threads = 1;
     double peak_flops = 0;  // of the device at the job's width, for share_of_peak; 0: not measured
     absl::Duration progress_interval = absl::Milliseconds(200);
   };
@@ -99,6 +99,7 @@ class Trainer {
   std::optional<Schedule> schedule_;
   std::unique_ptr<BatchLoader> loader_;
   std::optional<ProgressMeter> meter_;
+  DataWait data_wait_;  // of this attempt
   RunPosition position_;
   std::optional<BestEpoch> best_;
   int64_t saved_step_ = -1;

@@ -112,7 +112,9 @@ absl::Status Trainer::PreparePosition(const RunCheckpoints::Found& found) {
   loading.first_step = position_.step;
   loading.end_step = schedule_->total_steps();
   loading.augment = AugmentOptionsOf(config);
-  loading.threads = options_.loader_threads;
+  loading.mix = MixOptionsOf(config);
+  loading.threads = static_cast<int>(config.loader_threads());
+  loading.depth = static_cast<int>(config.prefetch_batches());
   loading.clock = options_.clock;
   ASSIGN_OR_RETURN(loader_, BatchLoader::Create(loading));
   return absl::OkStatus();

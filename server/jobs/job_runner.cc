@@ -239,6 +239,7 @@ absl::Status JobRunner::OnEvent(Attempt& attempt, const v1::JobEvent& event) {
   if (event.has_epoch()) {
     const TrainingMetrics& metrics = parts_.metrics->training;
     metrics.epoch.Set(event.epoch().epoch());
+    metrics.data_wait.Set(event.epoch().data_wait_share());
     if (event.epoch().has_validation()) {
       metrics.validation_accuracy.Set(AccuracyOf(event.epoch().validation()));
       metrics.validation_loss.Set(event.epoch().validation().log_loss());

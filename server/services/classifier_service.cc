@@ -101,7 +101,7 @@ class ClassifierService : public v1::Classifier::CallbackService {
     ASSIGN_OR_RETURN(const DatasetStatistics statistics, (*store)->Statistics());
     std::vector<FieldViolation> violations;
     absl::StatusOr<CompleteConfig> complete =
-        Complete(request.config(), statistics, options_.training_width, &violations);
+        Complete(request.config(), statistics, options_.training_budget(), &violations);
     if (!violations.empty()) return Violated(violations);
     if (!complete.ok()) return WithReason(complete.status(), "DATASET_NOT_TRAINABLE");
 

@@ -5,9 +5,11 @@
 // priority than serving.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "core/base/thread_pool.h"
+#include "core/train/config.h"
 #include "server/jobs/job_feed.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_store.h"
@@ -33,8 +35,9 @@ struct ClassifierServiceOptions {
   Metrics* metrics = nullptr;
   ThreadPool* watchers = nullptr;     // validation, and reading events; unbounded queue
   ThreadPool* evaluations = nullptr;  // a thread for each that may run at a time
-  int training_width = 1;             // threads of a step, where the client names none
-  int evaluation_width = 1;           // those that the served programs were made for
+  // Threads of a step and memory for decoded pictures, where the client names none.
+  std::function<TrainingBudget()> training_budget;
+  int evaluation_width = 1;  // those that the served programs were made for
   Limits limits;
 };
 

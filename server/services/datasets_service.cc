@@ -12,6 +12,7 @@
 #include "server/services/dataset_convert.h"
 #include "server/services/import_reactor.h"
 #include "server/services/paging.h"
+#include "server/services/preview.h"
 
 namespace fovea {
 namespace {
@@ -62,6 +63,17 @@ class DatasetsService : public v1::Datasets::CallbackService {
                            v1::ListDatasetsResponse* response) override {
     return AnswerFrom(*options_.workers, list_, context,
                       [=, this](const CancelToken&) { return DoList(*request, response); });
+  }
+  ServerUnaryReactor* Preview(CallbackServerContext* context,
+                              const v1::PreviewDatasetRequest* request,
+                              v1::DatasetPreview* response) override {
+    return AnswerFrom(*options_.imports, preview_, context,
+                      [=, this](const CancelToken& cancel) -> absl::Status {
+                        const auto store = registry_.Get(request->dataset());
+                        if (!store.ok()) return AboutDataset(store.status());
+                        ASSIGN_OR_RETURN(*response, fovea::Preview(**store, *request, cancel));
+                        return absl::OkStatus();
+                      });
   }
   ServerUnaryReactor* Delete(CallbackServerContext* context,
                              const v1::DeleteDatasetRequest* request,
@@ -133,18 +145,53 @@ class DatasetsService : public v1::Datasets::CallbackService {
                            Task task, ImportSink* sink) {
     switch (request.format_case()) {
       case v1::ImportPathRequest::kFolderPerClass:
-        return ImportFolderPerClass(path, request.folder_per_class().path(), sink);
+        return FillFrom(ImportFormat::kFolderPerClass, request.folder_per_class().path(), path,
+                        task, sink);
       case v1::ImportPathRequest::kCsvManifest:
-        return ImportCsvManifest(path, request.csv_manifest().path(), sink);
+        return FillFrom(ImportFormat::kCsvManifest, request.csv_manifest().path(), path, task,
+                        sink);
       case v1::ImportPathRequest::kIdx:
-        if (task != Task::kSingleLabel) {
-          return InvalidField("idx", "found a multi-label data set, expected a single-label one");
-        }
+        RETURN_IF_ERROR(ExpectSingleLabel("idx", task));
         return ImportIdx(path, request.idx().images_path(), request.idx().labels_path(), sink);
+      case v1::ImportPathRequest::kJsonLines:
+        return FillFrom(ImportFormat::kJsonLines, request.json_lines().path(), path, task, sink);
+      case v1::ImportPathRequest::kCifarBinary:
+        return FillFrom(ImportFormat::kCifarBinary, request.cifar_binary().path(), path, task,
+                        sink);
+      case v1::ImportPathRequest::kWebDataset:
+        return FillFrom(ImportFormat::kWebDataset, request.web_dataset().path(), path, task, sink);
+      case v1::ImportPathRequest::kDetected: {
+        ASSIGN_OR_RETURN(const ImportFormat format,
+                         DetectImportFormat(path.root, request.detected().path()));
+        return FillFrom(format, request.detected().path(), path, task, sink);
+      }
       case v1::ImportPathRequest::FORMAT_NOT_SET:
         break;
     }
-    return InvalidField("format", "found none, expected folder_per_class, csv_manifest or idx");
+    return InvalidField("format", "found none, expected one, e.g. folder_per_class or detected");
+  }
+
+  static absl::Status FillFrom(ImportFormat format, const std::string& from,
+                               const ImportPathOptions& options, Task task, ImportSink* sink) {
+    switch (format) {
+      case ImportFormat::kFolderPerClass:
+        return ImportFolderPerClass(options, from, sink);
+      case ImportFormat::kCsvManifest:
+        return ImportCsvManifest(options, from, sink);
+      case ImportFormat::kJsonLines:
+        return ImportJsonLines(options, from, sink);
+      case ImportFormat::kCifarBinary:
+        RETURN_IF_ERROR(ExpectSingleLabel("cifar_binary", task));
+        return ImportCifarBinary(options, from, sink);
+      case ImportFormat::kWebDataset:
+        return ImportWebDataset(options, from, sink);
+    }
+    return absl::InternalError("a format without a reader");
+  }
+
+  static absl::Status ExpectSingleLabel(absl::string_view format, Task task) {
+    if (task == Task::kSingleLabel) return absl::OkStatus();
+    return InvalidField(format, "found a multi-label data set, expected a single-label one");
   }
 
   const DatasetsServiceOptions options_;
@@ -154,6 +201,7 @@ class DatasetsService : public v1::Datasets::CallbackService {
   const Method import_{*options_.metrics, "fovea.v1.Datasets/Import"};
   const Method import_path_{*options_.metrics, "fovea.v1.Datasets/ImportPath"};
   const Method get_{*options_.metrics, "fovea.v1.Datasets/Get"};
+  const Method preview_{*options_.metrics, "fovea.v1.Datasets/Preview"};
   const Method list_{*options_.metrics, "fovea.v1.Datasets/List"};
   const Method delete_{*options_.metrics, "fovea.v1.Datasets/Delete"};
 };

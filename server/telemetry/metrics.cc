@@ -75,6 +75,8 @@ TrainingMetrics MakeTraining(MetricsRegistry& registry) {
   metrics.share_of_peak =
       gauge("fovea_training_share_of_peak_ratio",
             "Floating-point operations per second of training over the device's measured peak.");
+  metrics.data_wait = gauge("fovea_training_data_wait_ratio",
+                            "Share of the last epoch's training time spent waiting for data.");
   return metrics;
 }
 

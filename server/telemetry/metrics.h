@@ -62,6 +62,7 @@ struct TrainingMetrics {
   Gauge validation_loss;      // fovea_training_validation_loss
   Gauge validation_accuracy;  // fovea_training_validation_accuracy_ratio
   Gauge share_of_peak;        // fovea_training_share_of_peak_ratio
+  Gauge data_wait;            // fovea_training_data_wait_ratio, of the last epoch
 };
 
 struct JobMetrics {

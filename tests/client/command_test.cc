@@ -78,6 +78,43 @@ TEST_F(FilesTest, ImportSendsAFolderPerClass) {
   EXPECT_EQ(server_.imported[2].item().split(), v1::SPLIT_TEST);
 }
 
+TEST_F(FilesTest, PreviewWritesTheSheet) {
+  server_.preview_png = "the bytes of a PNG";
+  const std::string sheet = folder_ + "/sheet.png";
+  const std::string config = File("c.textproto", "augmentation { rotation { degrees: 5 } }");
+  ASSERT_EQ(Run({"datasets", "preview", "pets", "--out", sheet, "--config", config, "--set",
+                 "mixup.alpha=0.4", "--split", "test", "--examples", "3", "--variants", "2"}),
+            0)
+      << err();
+  std::ifstream file(sheet, std::ios::binary);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), server_.preview_png);
+  EXPECT_EQ(server_.previewed.dataset(), "pets");
+  EXPECT_EQ(server_.previewed.config().augmentation().rotation().degrees(), 5);
+  EXPECT_EQ(server_.previewed.config().mixup().alpha(), 0.4);
+  EXPECT_EQ(server_.previewed.split(), v1::SPLIT_TEST);
+  EXPECT_EQ(server_.previewed.examples(), 3);
+  EXPECT_EQ(server_.previewed.variants(), 2);
+  EXPECT_THAT(out(), HasSubstr("config.augmentation.rotation.degrees = 15 (the default)"));
+  EXPECT_THAT(out(), HasSubstr("wrote " + sheet));
+  EXPECT_EQ(Run({"datasets", "preview", "pets", "--out", sheet, "--set", "nonsense=1"}), 1);
+  EXPECT_EQ(Run({"datasets", "preview", "pets"}), 1);
+}
+
+TEST_F(CommandTest, ImportPathNamesTheFormatOrHasItDetected) {
+  ASSERT_EQ(Run({"datasets", "import-path", "pets", "a/b", "--split", "test"}), 0) << err();
+  EXPECT_EQ(server_.imported_path.detected().path(), "a/b");
+  EXPECT_EQ(server_.imported_path.split(), v1::SPLIT_TEST);
+  ASSERT_EQ(Run({"datasets", "import-path", "pets", "a", "--format", "webdataset"}), 0);
+  EXPECT_EQ(server_.imported_path.web_dataset().path(), "a");
+  ASSERT_EQ(Run({"datasets", "import-path", "pets", "a", "--format", "cifar"}), 0);
+  EXPECT_EQ(server_.imported_path.cifar_binary().path(), "a");
+  ASSERT_EQ(Run({"datasets", "import-path", "pets", "a", "--format", "jsonl"}), 0);
+  EXPECT_EQ(server_.imported_path.json_lines().path(), "a");
+  ASSERT_EQ(Run({"datasets", "import-path", "pets", "i", "--idx-labels", "l"}), 0);
+  EXPECT_EQ(server_.imported_path.idx().labels_path(), "l");
+  EXPECT_EQ(Run({"datasets", "import-path", "pets", "a", "--format", "zip"}), 1);
+}
+
 TEST_F(FilesTest, ImportStopsAtAnAbsentFile) {
   ASSERT_EQ(Run({"datasets", "create", "pets"}), 0);
   EXPECT_EQ(Run({"datasets", "import", "pets", File("m.csv", "gone.png,cat\n")}), 1);

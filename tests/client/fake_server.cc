@@ -29,6 +29,21 @@ class FakeServer::DatasetsService final : public v1::Datasets::Service {
     *response = found->second;
     return grpc::Status::OK;
   }
+  grpc::Status Preview(grpc::ServerContext*, const v1::PreviewDatasetRequest* request,
+                       v1::DatasetPreview* response) override {
+    fake_.previewed = *request;
+    response->set_png(fake_.preview_png);
+    v1::Choice& choice = *response->add_choices();
+    choice.set_name("config.augmentation.rotation.degrees");
+    choice.set_value("15");
+    choice.set_reason("the default");
+    return grpc::Status::OK;
+  }
+  grpc::Status ImportPath(grpc::ServerContext*, const v1::ImportPathRequest* request,
+                          v1::ImportSummary*) override {
+    fake_.imported_path = *request;
+    return grpc::Status::OK;
+  }
   // One data set a page, so that a client that reads only the first page shows it.
   grpc::Status List(grpc::ServerContext*, const v1::ListDatasetsRequest* request,
                     v1::ListDatasetsResponse* response) override {

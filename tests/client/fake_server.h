@@ -33,6 +33,7 @@ class FakeServer final : public v1::Classifier::Service, public v1::Jobs::Servic
   bool train_hangs = false;                // after them, until the client goes
   std::vector<v1::JobEvent> watch_events;  // of Watch; those after `after_event` are sent
   v1::Job job;                             // of Jobs.Get
+  std::string preview_png;                 // of Datasets.Preview
   std::string bad_image;                   // Predict refuses requests that hold it
   v1::Task model_task = v1::TASK_SINGLE_LABEL;
   v1::Report report;
@@ -40,6 +41,8 @@ class FakeServer final : public v1::Classifier::Service, public v1::Jobs::Servic
   // --- what it was asked ---
   std::vector<v1::ImportRequest> imported;
   v1::TrainRequest trained;
+  v1::PreviewDatasetRequest previewed;
+  v1::ImportPathRequest imported_path;
   v1::EvaluateRequest evaluated;
   std::vector<uint64_t> watched_after;
   int predicted = 0;  // requests

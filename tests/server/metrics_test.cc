@@ -38,16 +38,26 @@ TEST(Metrics, ShowsEveryNameFromTheStart) {
   Metrics metrics;
   metrics.ForModel("digits").images.Add(7);
   const std::string page = metrics.Render();
-  for (const char* name :
-       {"fovea_images_trained_total", "fovea_images_evaluated_total",
-        "fovea_training_images_per_second", "fovea_training_loss", "fovea_training_accuracy_ratio",
-        "fovea_training_validation_accuracy_ratio", "fovea_training_epoch",
-        "fovea_training_learning_rate", "fovea_training_share_of_peak_ratio",
-        "fovea_predict_queue_depth", "fovea_model_load_duration_seconds_count",
-        "fovea_model_versions_serving", "fovea_jobs{state=\"pending\"}",
-        "fovea_jobs_finished_total{state=\"failed\"}", "fovea_flops_total{work=\"train\"}",
-        "process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds",
-        "process_start_time_seconds"}) {
+  for (const char* name : {"fovea_images_trained_total",
+                           "fovea_images_evaluated_total",
+                           "fovea_training_images_per_second",
+                           "fovea_training_loss",
+                           "fovea_training_accuracy_ratio",
+                           "fovea_training_validation_accuracy_ratio",
+                           "fovea_training_epoch",
+                           "fovea_training_learning_rate",
+                           "fovea_training_data_wait_ratio",
+                           "fovea_training_share_of_peak_ratio",
+                           "fovea_predict_queue_depth",
+                           "fovea_model_load_duration_seconds_count",
+                           "fovea_model_versions_serving",
+                           "fovea_jobs{state=\"pending\"}",
+                           "fovea_jobs_finished_total{state=\"failed\"}",
+                           "fovea_flops_total{work=\"train\"}",
+                           "process_cpu_seconds_total",
+                           "process_resident_memory_bytes",
+                           "process_open_fds",
+                           "process_start_time_seconds"}) {
     EXPECT_THAT(page, HasSubstr(std::string("\n") + name)) << name;
   }
   EXPECT_THAT(page, HasSubstr(R"(fovea_images_predicted_total{model="digits"} 7)"));

@@ -1,6 +1,5 @@
 #include "core/data/augment.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -10,105 +9,100 @@
 namespace fovea {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::ElementsAreArray;
+constexpr PixelShape kShape = {16, 12, 3};
 
-// What ApplyAugment should do, one pixel at a time.
-std::vector<uint8_t> Expected(const AugmentChoice& choice, PadMode mode, const Image& image) {
-  const auto reflect = [](int at, int n) {
-    while (n > 1 && (at < 0 || at >= n)) at = at < 0 ? -at : 2 * (n - 1) - at;
-    return n == 1 ? 0 : at;
-  };
-  std::vector<uint8_t> out(image.pixels.size());
-  for (int y = 0; y < image.height; ++y) {
-    for (int x = 0; x < image.width; ++x) {
-      int from_x = (choice.flip_horizontal ? image.width - 1 - x : x) + choice.shift_x;
-      int from_y = (choice.flip_vertical ? image.height - 1 - y : y) + choice.shift_y;
-      const bool inside =
-          from_x >= 0 && from_x < image.width && from_y >= 0 && from_y < image.height;
-      from_x = reflect(from_x, image.width);
-      from_y = reflect(from_y, image.height);
-      for (int c = 0; c < image.channels; ++c) {
-        const auto at = [&](int px, int py) {
-          return static_cast<size_t>((py * image.width + px) * image.channels + c);
-        };
-        out[at(x, y)] = inside || mode == PadMode::kReflect ? image.pixels[at(from_x, from_y)] : 0;
-      }
-    }
+AugmentOptions Everything() {
+  AugmentOptions options;
+  options.crop = {.pad_pixels = 2, .flip_horizontal = 0.5, .flip_vertical = 0.5};
+  options.geometry.crop_probability = 0.5;
+  options.geometry.affine_probability = 0.5;
+  options.geometry.rotate_probability = 0.5;
+  options.rand.probability = 0.5;
+  options.color.jitter_probability = 0.5;
+  options.color.brightness = options.color.contrast = options.color.saturation = 0.5;
+  options.color.hue = 0.2;
+  options.color.blur_probability = 0.5;
+  options.color.noise_probability = 0.5;
+  options.erasing.erase_probability = 0.5;
+  options.erasing.cutout_probability = 0.5;
+  options.erasing.cutout_pixels = 4;
+  return options;
+}
+
+class AugmenterTest : public ::testing::Test {
+ protected:
+  std::vector<uint8_t> Apply(Augmenter& augmenter, const AugmentKey& key, double strength = 1) {
+    std::vector<uint8_t> out(kShape.bytes());
+    EXPECT_TRUE(augmenter.Apply(key, strength, image_.pixels.data(), out.data()).ok());
+    return out;
   }
-  return out;
-}
+  const Image image_ = testing::MakeImage(16, 12, 3, 1);
+};
 
-TEST(ApplyAugment, MatchesThePlainLoop) {
-  for (int channels : {1, 3}) {
-    for (const auto& [width, height] : {std::pair{7, 5}, {1, 1}, {2, 3}}) {
-      const Image image = testing::MakeImage(width, height, channels, 3);
-      std::vector<uint8_t> out(image.pixels.size());
-      for (int shift_x = -4; shift_x <= 4; ++shift_x) {
-        for (int shift_y = -4; shift_y <= 4; shift_y += 2) {
-          for (int flips = 0; flips < 4; ++flips) {
-            for (PadMode mode : {PadMode::kZero, PadMode::kReflect}) {
-              const AugmentChoice choice = {shift_x, shift_y, (flips & 1) != 0, (flips & 2) != 0};
-              ApplyAugment(choice, mode, image.shape(), image.pixels.data(), out.data());
-              ASSERT_EQ(out, Expected(choice, mode, image))
-                  << width << "x" << height << "x" << channels << " shift " << shift_x << ","
-                  << shift_y << " flips " << flips;
-            }
-          }
-        }
-      }
-    }
+TEST_F(AugmenterTest, IsAFunctionOfItsKey) {
+  Augmenter augmenter(Everything(), kShape);
+  const AugmentKey key = {.seed = 1, .step = 2, .epoch = 0, .example = 3};
+  const std::vector<uint8_t> first = Apply(augmenter, key);
+  std::set<std::vector<uint8_t>> others;
+  for (int i = 10; i < 40; ++i) {
+    others.insert(Apply(augmenter, {.seed = 1, .step = i, .epoch = 0, .example = 3}));
+    others.insert(Apply(augmenter, {.seed = 1, .step = 2, .epoch = 0, .example = i}));
+    others.insert(
+        Apply(augmenter, {.seed = static_cast<uint64_t>(i), .step = 2, .epoch = 0, .example = 3}));
+    others.insert(Apply(augmenter, {.seed = 1, .step = 2, .epoch = 0, .example = 3, .repeat = i}));
   }
+  EXPECT_GT(others.size(), 100u);
+  // Whatever was done before, and on whichever augmenter.
+  EXPECT_EQ(Apply(augmenter, key), first);
+  Augmenter fresh(Everything(), kShape);
+  EXPECT_EQ(Apply(fresh, key), first);
 }
 
-TEST(ApplyAugment, PadsWithBlackOrAMirror) {
-  const Image row{4, 1, 1, {1, 2, 3, 4}};
-  std::vector<uint8_t> out(4);
-  ApplyAugment({-2, 0, false, false}, PadMode::kZero, row.shape(), row.pixels.data(), out.data());
-  EXPECT_THAT(out, ElementsAre(0, 0, 1, 2));
-  ApplyAugment({-2, 0, false, false}, PadMode::kReflect, row.shape(), row.pixels.data(),
-               out.data());
-  EXPECT_THAT(out, ElementsAre(3, 2, 1, 2));
-  ApplyAugment({1, 0, true, false}, PadMode::kZero, row.shape(), row.pixels.data(), out.data());
-  EXPECT_THAT(out, ElementsAre(0, 4, 3, 2));
-}
-
-TEST(ChooseAugment, IsAFunctionOfItsKey) {
-  const AugmentOptions options = {.pad_pixels = 4, .flip_horizontal = 0.5};
-  const auto as_list = [](const AugmentChoice& c) {
-    return std::vector<int>{c.shift_x, c.shift_y, c.flip_horizontal, c.flip_vertical};
-  };
-  const std::vector<int> first = as_list(ChooseAugment(options, 1, 2, 3));
-  EXPECT_THAT(as_list(ChooseAugment(options, 1, 2, 3)), ElementsAreArray(first));
-  std::set<std::vector<int>> others;
-  for (int i = 0; i < 50; ++i) {
-    others.insert(as_list(ChooseAugment(options, 1, i, 3)));
-    others.insert(as_list(ChooseAugment(options, 1, 2, i)));
+TEST_F(AugmenterTest, DoesNothingWithoutStrength) {
+  Augmenter augmenter(Everything(), kShape);
+  for (int64_t i = 0; i < 50; ++i) {
+    EXPECT_EQ(Apply(augmenter, {.seed = 1, .step = i, .epoch = 0, .example = i}, 0), image_.pixels);
   }
-  EXPECT_GT(others.size(), 50u);
-}
-
-TEST(ChooseAugment, DrawsEveryShiftAndFlipsAsOftenAsAsked) {
-  const AugmentOptions options = {.pad_pixels = 2, .flip_horizontal = 0.25, .flip_vertical = 1};
-  std::set<int> shifts;
-  int flips = 0;
-  for (int i = 0; i < 2000; ++i) {
-    const AugmentChoice choice = ChooseAugment(options, 9, 0, i);
-    shifts.insert(choice.shift_x);
-    flips += choice.flip_horizontal;
-    EXPECT_TRUE(choice.flip_vertical);
-  }
-  EXPECT_THAT(shifts, ElementsAre(-2, -1, 0, 1, 2));
-  EXPECT_NEAR(flips, 500, 60);
-}
-
-TEST(ChooseAugment, DoesNothingWhenOff) {
   EXPECT_FALSE(AugmentOptions{}.enabled());
-  const AugmentChoice choice = ChooseAugment({}, 1, 2, 3);
-  EXPECT_EQ(choice.shift_x, 0);
-  EXPECT_EQ(choice.shift_y, 0);
-  EXPECT_FALSE(choice.flip_horizontal);
-  EXPECT_FALSE(choice.flip_vertical);
+}
+
+TEST_F(AugmenterTest, KeepsTheDrawsOfAFamilyWhenAnotherIsSwitchedOn) {
+  AugmentOptions options;
+  options.crop = {.pad_pixels = 2, .flip_horizontal = 0.5};
+  Augmenter crops(options, kShape);
+  options.erasing.cutout_probability = 1;
+  options.erasing.cutout_pixels = 2;
+  Augmenter both(options, kShape);
+  for (int64_t i = 0; i < 20; ++i) {
+    const AugmentKey key = {.seed = 1, .step = i, .epoch = 0, .example = 3};
+    const std::vector<uint8_t> a = Apply(crops, key), b = Apply(both, key);
+    size_t differ = 0;
+    for (size_t p = 0; p < a.size(); ++p) differ += a[p] != b[p];
+    EXPECT_LE(differ, 2u * 2 * 3);
+  }
+}
+
+TEST_F(AugmenterTest, FlipsEachPictureInEverySecondEpoch) {
+  AugmentOptions options;
+  options.crop.alternating_flip = true;
+  Augmenter augmenter(options, kShape);
+  std::vector<uint8_t> mirrored(kShape.bytes());
+  ApplyCrop({.flip_horizontal = true}, PadMode::kZero, kShape, image_.pixels.data(),
+            mirrored.data());
+  int first_in_even = 0;
+  for (int64_t example = 0; example < 100; ++example) {
+    // The step, which differs from epoch to epoch, does not matter.
+    const auto at = [&](int64_t epoch) {
+      return Apply(augmenter,
+                   {.seed = 1, .step = epoch * 7 + example, .epoch = epoch, .example = example});
+    };
+    const bool even = at(0) == mirrored;
+    first_in_even += even;
+    for (int64_t epoch : {0, 1, 2, 3}) {
+      EXPECT_EQ(at(epoch), (epoch % 2 == 0) == even ? mirrored : image_.pixels);
+    }
+  }
+  EXPECT_NEAR(first_in_even, 50, 20);
 }
 
 }  // namespace

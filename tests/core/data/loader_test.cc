@@ -61,7 +61,7 @@ BatchLoader::Options TrainingOptions(const Dataset* dataset) {
   options.batch_size = 4;
   options.seed = 11;
   options.end_step = 20;
-  options.augment = {.pad_pixels = 2, .flip_horizontal = 0.5};
+  options.augment.crop = {.pad_pixels = 2, .flip_horizontal = 0.5};
   return options;
 }
 
@@ -86,9 +86,25 @@ TEST(BatchLoader, GivesTheSamplersBatches) {
   }
 }
 
+// With something of every family.
+BatchLoader::Options RichOptions(const Dataset* dataset) {
+  BatchLoader::Options options = TrainingOptions(dataset);
+  options.augment.geometry.crop_probability = 0.5;
+  options.augment.geometry.rotate_probability = 0.5;
+  options.augment.rand.probability = 0.5;
+  options.augment.color.jitter_probability = 0.5;
+  options.augment.color.brightness = 0.5;
+  options.augment.color.hue = 0.2;
+  options.augment.color.blur_probability = 0.3;
+  options.augment.color.noise_probability = 0.3;
+  options.augment.erasing.erase_probability = 0.5;
+  options.mix = {.mixup_probability = 0.4, .cutmix_probability = 0.4};
+  return options;
+}
+
 TEST(BatchLoader, IsTheSameHoweverItsThreadsRun) {
   const InMemoryDataset dataset = MakeDataset(30);
-  BatchLoader::Options options = TrainingOptions(&dataset);
+  BatchLoader::Options options = RichOptions(&dataset);
   const std::vector<Copy> expected = AllBatches(options);
   for (int threads : {1, 2, 4}) {
     for (int depth : {1, 2, 5}) {
@@ -101,7 +117,7 @@ TEST(BatchLoader, IsTheSameHoweverItsThreadsRun) {
 
 TEST(BatchLoader, GivesTheSameBatchesWhenResumed) {
   const InMemoryDataset dataset = MakeDataset(30);
-  BatchLoader::Options options = TrainingOptions(&dataset);
+  BatchLoader::Options options = RichOptions(&dataset);
   const std::vector<Copy> whole = AllBatches(options);
   for (int64_t from : {1, 6, 7, 13, 19, 20}) {
     options.first_step = from;
@@ -120,6 +136,43 @@ TEST(BatchLoader, AugmentsAnExampleAnewEachTime) {
                      batch.pixels.begin() + offset + static_cast<int64_t>(kShape.bytes()));
   }
   EXPECT_GT(pictures.size(), 10u);
+}
+
+TEST(BatchLoader, AugmentsEachExampleWithItsStrength) {
+  const InMemoryDataset dataset = MakeDataset(8);
+  BatchLoader::Options options = TrainingOptions(&dataset);
+  options.augment_strength = {0, 0, 0, 0, 1, 1, 1, 1};
+  int changed = 0;
+  for (const Copy& batch : AllBatches(options)) {
+    for (size_t i = 0; i < 4; ++i) {
+      const Example example = dataset.Get(batch.examples[i]).value();
+      const bool same = std::equal(example.image.pixels.begin(), example.image.pixels.end(),
+                                   batch.pixels.begin() + static_cast<int64_t>(i * kShape.bytes()));
+      if (batch.examples[i] < 4) {
+        EXPECT_TRUE(same);
+      }
+      changed += !same;
+    }
+  }
+  EXPECT_GT(changed, 20);
+  options.augment_strength.pop_back();
+  EXPECT_TRUE(absl::IsInvalidArgument(BatchLoader::Create(options).status()));
+}
+
+TEST(BatchLoader, MixesWholeBatches) {
+  const InMemoryDataset dataset = MakeDataset(8);
+  BatchLoader::Options options = TrainingOptions(&dataset);
+  options.augment = {};
+  const std::vector<Copy> plain = AllBatches(options);
+  options.mix = {.mixup_probability = 1, .mixup_alpha = 1};
+  const std::vector<Copy> mixed = AllBatches(options);
+  for (size_t b = 0; b < plain.size(); ++b) {
+    Copy expected = plain[b];
+    ApplyMix(ChooseMix(options.mix, kShape, options.seed, expected.step), kShape, 4,
+             expected.pixels.data(), 2, expected.targets.data());
+    EXPECT_EQ(mixed[b], expected);
+    EXPECT_NE(mixed[b], plain[b]);
+  }
 }
 
 TEST(BatchLoader, PadsTheLastBatchOfAnEvaluation) {
@@ -188,6 +241,9 @@ TEST(BatchLoader, RefusesWhatCannotBeBatched) {
   options.order = BatchLoader::Order::kSequential;
   EXPECT_TRUE(absl::IsInvalidArgument(BatchLoader::Create(options).status()));
   options.augment = {};
+  options.mix.mixup_probability = 1;
+  EXPECT_TRUE(absl::IsInvalidArgument(BatchLoader::Create(options).status()));
+  options.mix = {};
   options.batch_size = 0;
   EXPECT_TRUE(absl::IsInvalidArgument(BatchLoader::Create(options).status()));
 }

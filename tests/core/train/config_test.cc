@@ -75,6 +75,10 @@ TEST(Config, CompletesAnEmptyOneAndSaysWhy) {
       {"config.best_measure", "accuracy"},
       {"config.weight_decay", "0.0005"},
       {"config.augmentation.pad_and_crop_pixels", "3"},
+      {"config.augmentation.border", "BORDER_BLACK"},
+      {"config.cache_bytes", "1073741824"},
+      {"config.loader_threads", "1"},
+      {"config.prefetch_batches", "2"},
       {"config.dropout", "0"},
       {"config.backend", "BACKEND_CPU"},
       {"config.width", "2"},
@@ -90,7 +94,10 @@ TEST(Config, LeavesACompleteOneAlone) {
     for (const char* text :
          {"", "net: \"mlp\" adam {} step {}", "mlp { hidden: 8 } constant {}",
           "exponential {} early_stopping {}", "multi_step {}", "multi_step {} epochs: 1",
-          "cosine_restarts {}", "polynomial {}", "one_cycle {}", "reduce_on_plateau {}"}) {
+          "cosine_restarts {}", "polynomial {}", "one_cycle {}", "reduce_on_plateau {}",
+          "augmentation { random_resized_crop {} rotation {} affine {} color_jitter {} "
+          "gaussian_blur {} gaussian_noise {} rand_augment {} random_erasing {} cutout {} } "
+          "mixup {} cutmix {}"}) {
       const auto once = Complete(Parse(text), data, 2);
       ASSERT_TRUE(once.ok()) << once.status();
       const auto twice = Complete(once->config, data, 7);
@@ -370,7 +377,7 @@ TEST(Recipe, TurnsAConfigurationIntoParts) {
   EXPECT_EQ(std::get<Adam>(options.update).weight_decay, .25f);
   EXPECT_THAT(ThresholdsOf(complete->config, labels), ElementsAre(.5, .5, .25));
   EXPECT_EQ(PixelShapeOf(complete->config), (PixelShape{28, 28, 1}));
-  EXPECT_EQ(AugmentOptionsOf(complete->config).pad_pixels, 3);
+  EXPECT_EQ(AugmentOptionsOf(complete->config).crop.pad_pixels, 3);
   EXPECT_EQ(NetOptionsOf(complete->config, 3).name, "resnet8");
 }
 

@@ -82,6 +82,7 @@ TEST(Trainer, ReportsEveryEpochOnceAndKeepsNoCheckpoint) {
     const double mean = (run.losses[3 * i] + run.losses[3 * i + 1] + run.losses[3 * i + 2]) / 3;
     EXPECT_NEAR(epochs[i].train_loss(), mean, 1e-12);
     EXPECT_EQ(epochs[i].validation().examples(), 12);
+    EXPECT_TRUE(epochs[i].data_wait_share() >= 0 && epochs[i].data_wait_share() <= 1);
   }
   for (const v1::JobEvent& event : run.sink.events) {
     EXPECT_EQ(event.job_id(), "job-1");
