@@ -1,4 +1,5 @@
 // fovea datasets create | import | import-path | list | get | delete; preview has a file of its own
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -36,10 +37,19 @@ struct ImportPathOptions {
   std::string idx_labels;
 };
 
+const std::vector<std::string> kTasks = {"single-label", "multi-label", "binary", "regression",
+                                         "unit-regression"};
+
+// "single-label" is the first value of v1::Task behind the unspecified one, and so on.
+v1::Task TaskOf(const std::string& name) {
+  const auto found = std::find(kTasks.begin(), kTasks.end(), name);
+  return static_cast<v1::Task>(1 + (found - kTasks.begin()));
+}
+
 absl::StatusOr<int> Create(const CreateOptions& options, Session& session) {
   v1::CreateDatasetRequest request;
   request.set_name(options.name);
-  request.set_task(options.task == "multi-label" ? v1::TASK_MULTI_LABEL : v1::TASK_SINGLE_LABEL);
+  request.set_task(TaskOf(options.task));
   for (const std::string& label : options.labels) request.add_labels(label);
   v1::SplitPlan* plan = request.mutable_split_plan();
   if (options.seed.has_value()) plan->set_seed(*options.seed);
@@ -160,11 +170,12 @@ void AddCreate(CLI::App* parent, Action* action) {
   CLI::App* app = parent->add_subcommand("create", "Make an empty data set");
   const auto options = std::make_shared<CreateOptions>();
   app->add_option("NAME", options->name, "Name of the data set")->required();
-  app->add_option("--task", options->task, "single-label or multi-label")
-      ->check(CLI::IsMember({"single-label", "multi-label"}))
+  app->add_option("--task", options->task, "What an image is labelled with")
+      ->check(CLI::IsMember(kTasks))
       ->capture_default_str();
   app->add_option("--labels", options->labels,
-                  "The labels in order; default: as imports bring them")
+                  "The labels in order; default: as imports bring them. binary: negative,positive; "
+                  "regression: the names of the targets")
       ->delimiter(',');
   app->add_option(
          "--split", options->fractions,
@@ -179,8 +190,10 @@ void AddImport(CLI::App* parent, Action* action) {
   CLI::App* app = parent->add_subcommand("import", "Send images from this machine");
   const auto options = std::make_shared<ImportOptions>();
   app->add_option("NAME", options->name, "Name of the data set")->required();
-  app->add_option("PATH", options->path,
-                  "A folder with a folder per class, or a CSV file: path,label,label...")
+  app->add_option(
+         "PATH", options->path,
+         "A folder with a folder per class, or a CSV file: path,label,label... (regression: "
+         "path,number,number...)")
       ->required()
       ->check(CLI::ExistingPath);
   app->add_option("--split", options->split,

@@ -49,6 +49,28 @@ std::string ShapeText(const v1::Layer& layer) {
   return absl::StrCat("[", absl::StrJoin(layer.output_shape(), ","), "]");
 }
 
+std::string TargetTable(const v1::Dataset& dataset) {
+  Table table({"target", "mean", "stddev", "min", "max"});
+  for (const v1::TargetStatistics& target : dataset.targets()) {
+    table.AddRow({target.name(), absl::StrFormat("%.6g", target.mean()),
+                  absl::StrFormat("%.6g", target.stddev()), absl::StrFormat("%.6g", target.min()),
+                  absl::StrFormat("%.6g", target.max())});
+  }
+  return table.ToString();
+}
+
+std::string ThresholdsText(const v1::Model& model) {
+  return absl::StrJoin(model.thresholds(), ", ", [](std::string* out, double threshold) {
+    absl::StrAppendFormat(out, "%.4g", threshold);
+  });
+}
+
+std::string OpenSetText(const v1::OpenSetRule& rule) {
+  return absl::StrFormat("accepts from %s %.4f on (%.4f of the validation images)",
+                         rule.has_energy() ? "negative energy" : "maximum probability",
+                         rule.threshold(), rule.accepted_share());
+}
+
 std::string InputText(const v1::Preprocessing& input) {
   return absl::StrFormat("%d x %d, %s", input.width(), input.height(),
                          input.channels() == 1 ? "grey" : "RGB");
@@ -107,6 +129,7 @@ std::string DescribeDataset(const v1::Dataset& dataset) {
   if (dataset.has_imbalance_ratio()) {
     AddLine(&text, "imbalance_ratio", absl::StrFormat("%.2f", dataset.imbalance_ratio()));
   }
+  if (dataset.targets_size() > 0) return absl::StrCat(text, "\n", TargetTable(dataset));
   Table table({"label", "train", "validation", "test"});
   for (const v1::LabelCounts& label : dataset.labels()) {
     table.AddRow({label.label(), absl::StrCat(label.images().train()),
@@ -200,6 +223,8 @@ std::string DescribeModel(const v1::Model& model) {
   if (!model.state_message().empty()) AddLine(&text, "state_message", model.state_message());
   AddLine(&text, "task", TaskName(model.task()));
   AddLine(&text, "labels", absl::StrJoin(model.labels(), ", "));
+  if (model.thresholds_size() > 0) AddLine(&text, "thresholds", ThresholdsText(model));
+  if (model.has_open_set()) AddLine(&text, "open_set", OpenSetText(model.open_set()));
   AddLine(&text, "input", InputText(model.preprocessing()));
   AddLine(&text, "parameters", ShortNumber(model.total_parameters()));
   AddLine(&text, "flops", ShortNumber(model.total_flops()));
@@ -247,7 +272,15 @@ std::string DescribePrediction(const std::string& file, const v1::Prediction& pr
     labels.push_back(absl::StrFormat("%s%s %.4f", mark && label.applies() ? "*" : "", label.label(),
                                      label.probability()));
   }
-  return absl::StrCat(file, ": ", absl::StrJoin(labels, ", "), "\n");
+  for (const v1::PredictedValue& value : prediction.values()) {
+    labels.push_back(absl::StrFormat("%s %.6g", value.name(), value.value()));
+  }
+  const v1::OpenSetVerdict& verdict = prediction.open_set();
+  const std::string unknown =
+      verdict.rejected() ? absl::StrFormat("rejected (score %.4f, expected at least %.4f), ",
+                                           verdict.score(), verdict.threshold())
+                         : "";
+  return absl::StrCat(file, ": ", unknown, absl::StrJoin(labels, ", "), "\n");
 }
 
 }  // namespace fovea::cli

@@ -89,6 +89,12 @@ void JobView::ShowEpoch(const v1::EpochReport& epoch) {
   } else if (epoch.validation().has_multi_label()) {
     progress_.measure = "hamming_loss";
     progress_.measure_value = epoch.validation().multi_label().hamming_loss();
+  } else if (epoch.validation().has_binary()) {
+    progress_.measure = "roc_auc";
+    progress_.measure_value = epoch.validation().binary().roc_auc();
+  } else if (epoch.validation().has_regression()) {
+    progress_.measure = "mse";
+    progress_.measure_value = epoch.validation().regression().mse();
   }
   if (session_.io().out_is_terminal) return DrawBar();
   last_line_.reset();

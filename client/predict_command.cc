@@ -89,30 +89,30 @@ std::vector<Chunk> SplitUp(const Chunk& chunk, const PredictOptions& options) {
   return singles;
 }
 
-void PrintResponse(const Chunk& chunk, bool multi_label, Session& session) {
+void PrintResponse(const Chunk& chunk, bool marks, Session& session) {
   for (int i = 0; i < chunk.response->predictions_size(); ++i) {
     const v1::Prediction& prediction = chunk.response->predictions(i);
     const std::string& file = chunk.files[static_cast<size_t>(i)];
     session.out() << (session.json() ? ToJsonLine("file", file, prediction)
-                                     : DescribePrediction(file, prediction, multi_label));
+                                     : DescribePrediction(file, prediction, marks));
   }
   session.out().flush();
 }
 
 // Prints answers in the order of the files; errors name theirs. Returns the first error.
-absl::Status PrintAll(std::vector<Chunk>* chunks, const PredictOptions& options, bool multi_label,
+absl::Status PrintAll(std::vector<Chunk>* chunks, const PredictOptions& options, bool marks,
                       Session& session) {
   absl::Status first;
   for (Chunk& chunk : *chunks) {
     if (chunk.response.ok()) {
-      PrintResponse(chunk, multi_label, session);
+      PrintResponse(chunk, marks, session);
       continue;
     }
     const absl::Status& status = chunk.response.status();
     if (absl::IsInvalidArgument(status) && chunk.files.size() > 1) {
       std::vector<Chunk> singles = SplitUp(chunk, options);
       SendAll(&singles, options.parallel, &session.client());
-      first.Update(PrintAll(&singles, options, multi_label, session));
+      first.Update(PrintAll(&singles, options, marks, session));
       continue;
     }
     if (!absl::IsInvalidArgument(status)) return status;  // the others would fail alike
@@ -130,8 +130,8 @@ absl::StatusOr<int> Predict(const PredictOptions& options, Session& session) {
   const absl::Time start = absl::Now();
   SendAll(&*chunks, options.parallel, &session.client());
   const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
-  const bool multi_label = model.task() == v1::TASK_MULTI_LABEL;
-  const absl::Status status = PrintAll(&*chunks, options, multi_label, session);
+  const bool marks = model.task() == v1::TASK_MULTI_LABEL || model.task() == v1::TASK_BINARY;
+  const absl::Status status = PrintAll(&*chunks, options, marks, session);
   if (absl::IsInvalidArgument(status)) return kExitRefused;  // told image by image
   RETURN_IF_ERROR(status);
   if (options.files.size() > 1 && !session.json()) {

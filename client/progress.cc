@@ -37,7 +37,10 @@ std::string ShortMeasure(const TrainingProgress& progress) {
   if (progress.measure == "train_accuracy") {
     return absl::StrFormat("train acc %.1f%%", 100 * progress.measure_value);
   }
-  return absl::StrFormat("hamming %.4f", progress.measure_value);
+  if (progress.measure == "hamming_loss") {
+    return absl::StrFormat("hamming %.4f", progress.measure_value);
+  }
+  return absl::StrFormat("%s %.4g", progress.measure, progress.measure_value);
 }
 
 }  // namespace

@@ -46,6 +46,15 @@ std::string EpochText(const v1::EpochReport& epoch) {
 }  // namespace
 
 std::string MeasuresText(const v1::Measures& measures) {
+  if (measures.has_regression()) {
+    return absl::StrFormat("MSE %.6g, MAE %.6g, R2 %.4f", measures.regression().mse(),
+                           measures.regression().mae(), measures.regression().r2());
+  }
+  if (measures.has_binary()) {
+    return absl::StrFormat("ROC AUC %.4f, F1 %.4f, accuracy %.4f, log loss %.4f",
+                           measures.binary().roc_auc(), measures.binary().f1(),
+                           measures.binary().accuracy(), measures.log_loss());
+  }
   if (!measures.has_multi_label()) {
     return absl::StrFormat("accuracy %.4f, log loss %.4f", measures.single_label().accuracy(),
                            measures.log_loss());

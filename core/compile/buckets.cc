@@ -72,6 +72,12 @@ int64_t BucketPrograms::output_count(absl::string_view name) const {
   return 0;
 }
 
+int64_t BucketPrograms::row_count() const {
+  int64_t count = 0;
+  for (ValueId id : graph_.outputs()) count += output_count(graph_.value(id).name);
+  return count;
+}
+
 absl::StatusOr<std::unique_ptr<BucketExecutor>> BucketExecutor::Create(
     std::shared_ptr<BucketPrograms> programs) {
   std::unique_ptr<BucketExecutor> executor(new BucketExecutor);
@@ -100,11 +106,30 @@ absl::StatusOr<Executor*> BucketExecutor::Get(int batch) {
   return executors_.emplace(batch, std::move(executor)).first->second.get();
 }
 
+namespace {
+
+void CopyOutputs(const Executor& executor, size_t count, size_t row, float* to) {
+  const int outputs = static_cast<int>(executor.program().outputs().size());
+  for (int k = 0; k < outputs; ++k) {
+    const TensorView output = executor.output(k);
+    const auto width = static_cast<size_t>(output.count() / output.type.dims[0]);
+    if (width == row) {  // the only one
+      std::memcpy(to, output.data, count * row * sizeof(float));
+      return;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      std::memcpy(to + i * row, output.as<float>() + i * width, width * sizeof(float));
+    }
+    to += width;
+  }
+}
+
+}  // namespace
+
 absl::Status BucketExecutor::Run(absl::Span<const uint8_t* const> examples, float* output) {
   last_flops_ = 0;
   const size_t bytes = programs_->example_bytes();
-  const Graph& graph = programs_->graph();
-  const int64_t row = programs_->output_count(graph.value(graph.outputs()[0]).name);
+  const auto row = static_cast<size_t>(programs_->row_count());
   size_t done = 0;
   for (int batch : SplitIntoBuckets(static_cast<int>(examples.size()), programs_->max_batch())) {
     ASSIGN_OR_RETURN(Executor * executor, Get(batch));
@@ -113,7 +138,7 @@ absl::Status BucketExecutor::Run(absl::Span<const uint8_t* const> examples, floa
     for (size_t i = 0; i < count; ++i) std::memcpy(input + i * bytes, examples[done + i], bytes);
     std::memset(input + count * bytes, 0, (batch - count) * bytes);
     RETURN_IF_ERROR(executor->Run());
-    std::memcpy(output + done * row, executor->output(0).data, count * row * sizeof(float));
+    CopyOutputs(*executor, count, row, output + done * row);
     last_flops_ += executor->program().flops();
     done += count;
   }

@@ -45,6 +45,7 @@ class BucketPrograms {
   const Graph& graph() const { return graph_; }
   size_t example_bytes() const;                        // of the input, one example
   int64_t output_count(absl::string_view name) const;  // elements of an output, one example
+  int64_t row_count() const;                           // elements of all outputs, one example
 
  private:
   BucketPrograms() = default;
@@ -62,7 +63,8 @@ class BucketExecutor {
       std::shared_ptr<BucketPrograms> programs);
 
   // Runs examples.size() examples; each pointer is one example's input, example_bytes() long.
-  // Writes the first output of the graph, row by row, to `output` (n × output_count floats).
+  // Writes the outputs of the graph to `output`, row by row, one behind the other within a row (n ×
+  // row_count floats).
   absl::Status Run(absl::Span<const uint8_t* const> examples, float* output);
 
   // FLOPs that the last Run executed, padding included.

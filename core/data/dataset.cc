@@ -24,6 +24,11 @@ absl::StatusOr<Example> Dataset::Get(int64_t i) const {
   return example;
 }
 
+absl::Status Dataset::ReadTarget(int64_t i, float* target) const {
+  std::vector<uint8_t> pixels(shape().bytes());
+  return Read(i, pixels.data(), target);
+}
+
 absl::StatusOr<InMemoryDataset> InMemoryDataset::Create(std::vector<Example> examples) {
   for (size_t i = 0; i < examples.size(); ++i) {
     const Example& example = examples[i];
@@ -55,6 +60,12 @@ absl::Status InMemoryDataset::Read(int64_t i, uint8_t* pixels, float* target) co
   CHECK(i >= 0 && i < size());
   const Example& example = examples_[static_cast<size_t>(i)];
   std::copy(example.image.pixels.begin(), example.image.pixels.end(), pixels);
+  return ReadTarget(i, target);
+}
+
+absl::Status InMemoryDataset::ReadTarget(int64_t i, float* target) const {
+  CHECK(i >= 0 && i < size());
+  const Example& example = examples_[static_cast<size_t>(i)];
   std::copy(example.target.begin(), example.target.end(), target);
   return absl::OkStatus();
 }

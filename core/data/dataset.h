@@ -13,7 +13,9 @@ namespace fovea {
 
 struct Example {
   Image image;
-  std::vector<float> target;  // [labels]: 1 where the label applies, else 0
+  // [targets]: 1 where the label applies, else 0. Binary: one, 1 for the positive label.
+  // Regression: the numbers.
+  std::vector<float> target;
   std::string id;
 };
 
@@ -24,11 +26,14 @@ class Dataset {
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
   virtual PixelShape shape() const = 0;
+  // Length of a target: the number of labels, but 1 in a binary task.
   virtual int labels() const = 0;
 
   // Writes example i, 0 <= i < size(): pixels uint8 [H, W, C] and its target [labels]. Neither
   // allocates when the example is in memory.
   virtual absl::Status Read(int64_t i, uint8_t* pixels, float* target) const = 0;
+  // The target of example i alone. The default reads the whole example.
+  virtual absl::Status ReadTarget(int64_t i, float* target) const;
   // What error messages and reports call the example.
   virtual std::string Id(int64_t i) const = 0;
 
@@ -46,6 +51,7 @@ class InMemoryDataset : public Dataset {
   PixelShape shape() const override;
   int labels() const override;
   absl::Status Read(int64_t i, uint8_t* pixels, float* target) const override;
+  absl::Status ReadTarget(int64_t i, float* target) const override;
   std::string Id(int64_t i) const override;
 
  private:

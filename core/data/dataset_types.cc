@@ -28,6 +28,18 @@ absl::Status ValidateLabels(const std::vector<std::string>& labels) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateLabelCount(Task task, size_t labels) {
+  if (task == Task::kBinary && labels != 2) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "found ", labels, " labels, expected 2 in a binary data set: negative, positive"));
+  }
+  if (IsRegression(task) && labels == 0) {
+    return absl::InvalidArgumentError(
+        "found no labels, expected the names of the targets in a regression data set");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ValidateSplitPlan(const SplitPlan& plan) {
   const std::array<double, kSplitCount> fractions = {plan.train_fraction, plan.validation_fraction,
                                                      plan.test_fraction};
@@ -51,7 +63,19 @@ absl::Status ValidateSplitPlan(const SplitPlan& plan) {
 }  // namespace
 
 const char* TaskName(Task task) {
-  return task == Task::kSingleLabel ? "single_label" : "multi_label";
+  switch (task) {
+    case Task::kSingleLabel:
+      return "single_label";
+    case Task::kMultiLabel:
+      return "multi_label";
+    case Task::kBinary:
+      return "binary";
+    case Task::kRegression:
+      return "regression";
+    case Task::kUnitRegression:
+      return "unit_regression";
+  }
+  return "unknown";
 }
 
 const char* SplitName(Split split) {
@@ -86,6 +110,8 @@ const char* ImportFaultName(ImportFault fault) {
       return "not_found";
     case ImportFault::kOutsideDataRoot:
       return "outside_data_root";
+    case ImportFault::kBadNumber:
+      return "bad_number";
   }
   return "unknown";
 }
@@ -93,6 +119,7 @@ const char* ImportFaultName(ImportFault fault) {
 absl::Status ValidateDatasetSpec(const DatasetSpec& spec) {
   RETURN_IF_ERROR(ValidateName("data set", spec.name));
   RETURN_IF_ERROR(ValidateSplitPlan(spec.split_plan));
+  RETURN_IF_ERROR(ValidateLabelCount(spec.task, spec.labels.size()));
   return ValidateLabels(spec.labels);
 }
 
@@ -109,11 +136,12 @@ absl::Status ValidateForTraining(const DatasetStatistics& statistics,
                               statistics.images[0], ", validation ", statistics.images[1],
                               ", test ", statistics.images[2]));
   }
+  if (IsRegression(statistics.task)) return absl::OkStatus();
   std::vector<std::string> trained;
   for (const LabelCounts& label : statistics.labels) {
     if (label.images[static_cast<size_t>(Split::kTrain)] > 0) trained.push_back(label.label);
   }
-  const size_t needed = statistics.task == Task::kSingleLabel ? 2 : 1;
+  const size_t needed = HasOneLabel(statistics.task) ? 2 : 1;
   if (trained.size() < needed) {
     return fault(absl::StrCat("has training images of ", trained.size(), " of its ",
                               statistics.labels.size(), " labels",

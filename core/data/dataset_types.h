@@ -15,12 +15,25 @@
 
 namespace fovea {
 
-enum class Task { kSingleLabel, kMultiLabel };
+// Stored as numbers: new ones at the end.
+enum class Task {
+  kSingleLabel,
+  kMultiLabel,
+  kBinary,          // one of two labels, the second one positive
+  kRegression,      // finite numbers; the labels are the names of the targets
+  kUnitRegression,  // as kRegression, in [0, 1]
+};
 enum class Split { kTrain = 0, kValidation = 1, kTest = 2 };
 inline constexpr int kSplitCount = 3;
 
-const char* TaskName(Task task);     // "single_label", "multi_label"
+const char* TaskName(Task task);     // "single_label", "multi_label", …
 const char* SplitName(Split split);  // "train", "validation", "test"
+
+inline bool IsRegression(Task task) {
+  return task == Task::kRegression || task == Task::kUnitRegression;
+}
+// Whether each image has exactly one label.
+inline bool HasOneLabel(Task task) { return task == Task::kSingleLabel || task == Task::kBinary; }
 
 // How images that name no split are divided.
 struct SplitPlan {
@@ -36,13 +49,13 @@ struct DatasetSpec {
   std::string name;
   Task task = Task::kSingleLabel;
   // In the order of their indices. Empty: labels join as imports bring them, in order of first
-  // appearance. Given: imports may use no other.
+  // appearance. Given: imports may use no other. kBinary: two. Regression: at least one.
   std::vector<std::string> labels;
   SplitPlan split_plan;
 };
 
 // InvalidArgument unless the name is an id, the fractions make 1, and the labels are unique, not
-// empty and at most kMaxLabelBytes long.
+// empty, at most kMaxLabelBytes long, and as many as the task wants.
 absl::Status ValidateDatasetSpec(const DatasetSpec& spec);
 
 inline constexpr size_t kMaxLabelBytes = 256;
@@ -54,7 +67,8 @@ inline constexpr size_t kMaxImportErrors = 1000;  // kept in a summary
 struct ImportItem {
   std::string name;   // what errors call it; longer than kMaxItemNameBytes is cut
   std::string bytes;  // encoded: JPEG, PNG, WebP or BMP
-  // Absent: not labelled. Present and empty: none of the labels applies (multi-label).
+  // Absent: not labelled. Present and empty: none of the labels applies (multi-label). Regression:
+  // a number for each target, as text.
   std::optional<std::vector<std::string>> labels;
   std::optional<Split> split;  // absent: the split plan decides
 };
@@ -67,9 +81,10 @@ enum class ImportFault {
   kOversized,        // more bytes or pixels than the limits; found before decoding
   kUnsupported,      // not one of the formats, or a kind of it that is not read
   kBadLabel,         // empty, too long, or outside the fixed labels
-  kLabelCount,       // not exactly one label in a single-label data set
+  kLabelCount,       // not exactly one label, or not one number for each target
   kNotFound,         // a file that is absent or cannot be read
   kOutsideDataRoot,  // a path or link leads out of the data root
+  kBadNumber,        // a target that is not a finite number, or not in [0, 1] where it must be
 };
 
 const char* ImportFaultName(ImportFault fault);  // "corrupt", …
@@ -106,15 +121,25 @@ struct SizeStatistics {
   int max = 0;
 };
 
+// A regression target over all images.
+struct TargetStatistics {
+  std::string name;
+  double mean = 0;
+  double min = 0;
+  double max = 0;
+  double stddev = 0;  // of the population
+};
+
 struct DatasetStatistics {
   std::string name;  // of the data set
   int64_t revision = 0;
   Task task = Task::kSingleLabel;
-  std::vector<LabelCounts> labels;  // in the order of label indices
-  SplitCounts images = {};          // all images, whatever their labels
-  int64_t unmarked = 0;             // images none of the labels applies to (multi-label)
-  int64_t bytes = 0;                // of the encoded pictures
-  SizeStatistics width;             // zeros when empty
+  std::vector<LabelCounts> labels;  // in the order of label indices; regression: without counts
+  std::vector<TargetStatistics> targets;  // regression, in the order of the targets
+  SplitCounts images = {};                // all images, whatever their labels
+  int64_t unmarked = 0;                   // images none of the labels applies to (multi-label)
+  int64_t bytes = 0;                      // of the encoded pictures
+  SizeStatistics width;                   // zeros when empty
   SizeStatistics height;
   std::map<int, int64_t> images_by_channels;
   // Images of the most frequent label over those of the rarest. Absent with fewer than two labels
@@ -127,8 +152,8 @@ struct DatasetStatistics {
 };
 
 // Whether a model can be trained on this: FailedPrecondition, naming what was found, when there are
-// no images, too few labels (two for single-label, one for multi-label; labels without a training
-// image do not count), or when one of the `required` splits is empty.
+// no images, too few labels (two for single-label and binary, one for multi-label; labels without a
+// training image do not count), or when one of the `required` splits is empty.
 absl::Status ValidateForTraining(const DatasetStatistics& statistics,
                                  absl::Span<const Split> required);
 

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/base/random.h"
 #include "core/base/status.h"
 #include "core/data/sampler.h"
 
@@ -32,6 +33,11 @@ struct BatchLoader::Scratch {
 
 namespace {
 
+// Examples of a shuffled epoch.
+int64_t EpochLength(const BatchLoader::Options& options) {
+  return options.sampling != nullptr ? options.sampling->EpochLength() : options.dataset->size();
+}
+
 absl::Status Validate(const BatchLoader::Options& options) {
   const auto at_least_one = [](const char* what, int found) {
     return found >= 1 ? absl::OkStatus()
@@ -45,20 +51,20 @@ absl::Status Validate(const BatchLoader::Options& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("first_step is ", options.first_step, ", expected at least 0"));
   }
-  if (options.order == BatchLoader::Order::kSequential) {
-    if (!options.augment.enabled() && !options.mix.enabled()) return absl::OkStatus();
-    return absl::InvalidArgumentError("augmentation is for training only, order is sequential");
-  }
   if (!options.augment_strength.empty() &&
       static_cast<int64_t>(options.augment_strength.size()) != options.dataset->size()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "found ", options.augment_strength.size(), " strengths of augmentation, expected one for ",
         "each of ", options.dataset->size(), " examples"));
   }
-  if (options.dataset->size() < options.batch_size) {
+  if (options.order == BatchLoader::Order::kSequential) {
+    if (!options.augment.enabled() && !options.mix.enabled()) return absl::OkStatus();
+    return absl::InvalidArgumentError("augmentation is for training only, order is sequential");
+  }
+  if (EpochLength(options) < options.batch_size) {
     return absl::FailedPreconditionError(absl::StrCat("batch size is ", options.batch_size,
-                                                      ", the data set has only ",
-                                                      options.dataset->size(), " examples"));
+                                                      ", an epoch has only ", EpochLength(options),
+                                                      " examples"));
   }
   return absl::OkStatus();
 }
@@ -76,7 +82,7 @@ BatchLoader::BatchLoader(const Options& options) : options_(options) {
   const int64_t n = options_.batch_size;
   int64_t last = std::numeric_limits<int64_t>::max();
   if (options_.order == Order::kShuffled) {
-    steps_per_epoch_ = StepsPerEpoch(dataset.size(), n);
+    steps_per_epoch_ = StepsPerEpoch(EpochLength(options_), n);
   } else {
     last = (dataset.size() + n - 1) / n;
   }
@@ -113,7 +119,13 @@ void BatchLoader::Run() {
   const int64_t slots = static_cast<int64_t>(slots_.size());
   const int64_t n = options_.batch_size;
   std::optional<Sampler> sampler;
-  if (steps_per_epoch_ > 0) sampler.emplace(options_.seed, options_.dataset->size(), n);
+  if (steps_per_epoch_ > 0) {
+    if (options_.sampling != nullptr) {
+      sampler.emplace(options_.seed, options_.sampling, n);
+    } else {
+      sampler.emplace(options_.seed, options_.dataset->size(), n);
+    }
+  }
   std::vector<int64_t> sequence(static_cast<size_t>(n));
   const PixelShape shape = options_.dataset->shape();
   Scratch scratch = {std::vector<uint8_t>(shape.bytes()), Augmenter(options_.augment, shape)};

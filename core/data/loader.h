@@ -21,6 +21,7 @@
 #include "core/data/augment.h"
 #include "core/data/dataset.h"
 #include "core/data/mix.h"
+#include "core/data/sampling.h"
 #include "core/tensor/tensor.h"
 
 namespace fovea {
@@ -54,12 +55,14 @@ class BatchLoader {
     // By example, in [0, 1]: multiplies the probabilities of its augmentation. Empty: all 1.
     std::vector<float> augment_strength;
     MixOptions mix;  // kShuffled only; targets become soft
+    // kShuffled only: what an epoch consists of. Null: every example once.
+    std::shared_ptr<const SamplingPlan> sampling;
     int threads = 1;
     int depth = 2;  // finished batches held ready
     const Clock* clock = Clock::Real();
   };
 
-  // FailedPrecondition when a shuffled data set does not fill one batch; InvalidArgument for
+  // FailedPrecondition when an epoch of a shuffled data set fills no batch; InvalidArgument for
   // batch_size, depth or threads below 1, for augmentation or mixing of a sequential order, and for
   // another number of strengths than examples.
   static absl::StatusOr<std::unique_ptr<BatchLoader>> Create(const Options& options);

@@ -26,10 +26,15 @@ void ShuffleEpoch(uint64_t seed, int64_t epoch, absl::Span<int64_t> order) {
 }
 
 Sampler::Sampler(uint64_t seed, int64_t n, int64_t batch_size)
+    : Sampler(seed, std::make_shared<SamplingPlan>(SamplingPlan{.examples = n, .classes = {}}),
+              batch_size) {}
+
+Sampler::Sampler(uint64_t seed, std::shared_ptr<const SamplingPlan> plan, int64_t batch_size)
     : seed_(seed),
+      plan_(std::move(plan)),
       batch_size_(batch_size),
-      steps_per_epoch_(StepsPerEpoch(n, batch_size)),
-      order_(static_cast<size_t>(n)) {
+      steps_per_epoch_(StepsPerEpoch(plan_->EpochLength(), batch_size)),
+      order_(static_cast<size_t>(plan_->EpochLength())) {
   CHECK(steps_per_epoch_ >= 1);
 }
 
@@ -37,7 +42,7 @@ absl::Span<const int64_t> Sampler::Batch(int64_t step) {
   CHECK(step >= 0);
   const int64_t epoch = EpochOf(step);
   if (epoch != epoch_) {
-    ShuffleEpoch(seed_, epoch, absl::MakeSpan(order_));
+    FillEpoch(*plan_, seed_, epoch, absl::MakeSpan(order_));
     epoch_ = epoch;
   }
   const size_t first = static_cast<size_t>(step % steps_per_epoch_ * batch_size_);

@@ -1,14 +1,17 @@
-// Which examples a training step sees: a pure function of (seed, step, batch size, n).
+// Which examples a training step sees: a pure function of (plan, seed, step, batch size).
 //
-// Each epoch is a fresh shuffle of all n examples, cut into floor(n / batch) full batches; the
-// remainder takes part in the next shuffle. Nothing is carried from step to step, so a resumed run
-// needs only the number of its step.
+// Each epoch is a fresh order of the plan's n examples (all of the data set, or what a plan against
+// imbalance makes of it), cut into floor(n / batch) full batches; the remainder takes part in the
+// next shuffle. Nothing is carried from step to step, so a resumed run needs only the number of its
+// step.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "core/data/sampling.h"
 
 namespace fovea {
 
@@ -24,8 +27,10 @@ void ShuffleEpoch(uint64_t seed, int64_t epoch, absl::Span<int64_t> order);
 // One thread at a time.
 class Sampler {
  public:
-  // n >= batch_size >= 1.
+  // Every example once; n >= batch_size >= 1.
   Sampler(uint64_t seed, int64_t n, int64_t batch_size);
+  // plan->EpochLength() >= batch_size >= 1.
+  Sampler(uint64_t seed, std::shared_ptr<const SamplingPlan> plan, int64_t batch_size);
 
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
   int64_t EpochOf(int64_t step) const { return step / steps_per_epoch_; }
@@ -34,6 +39,7 @@ class Sampler {
 
  private:
   uint64_t seed_;
+  std::shared_ptr<const SamplingPlan> plan_;
   int64_t batch_size_;
   int64_t steps_per_epoch_;
   int64_t epoch_ = -1;

@@ -75,10 +75,14 @@ class SqliteDatasetStore : public DatasetStore {
     absl::MutexLock lock(&mutex_);
     return CatchSqliteOr<std::vector<ImageRow>>("list images", path_, [&] {
       mutex_.AssertHeld();
-      SQLite::Statement query(*db_,
-                              "SELECT id, name, width, height, channels, label_id FROM images "
-                              "LEFT JOIN image_labels ON image_id = id "
-                              "WHERE split = ? AND revision <= ? ORDER BY id, label_id");
+      // What a row says of its image: a label, or the value of a target.
+      const bool regression = IsRegression(spec_.task);
+      SQLite::Statement query(
+          *db_, absl::StrCat("SELECT id, name, width, height, channels, ",
+                             regression ? "value" : "label_id", " FROM images LEFT JOIN ",
+                             regression ? "image_targets" : "image_labels",
+                             " ON image_id = id WHERE split = ? AND revision <= ? "
+                             "ORDER BY id, label_id"));
       query.bind(1, static_cast<int>(split));
       query.bind(2, revision);
       std::vector<ImageRow> rows;
@@ -89,9 +93,15 @@ class SqliteDatasetStore : public DatasetStore {
                           query.getColumn(1).getString(),
                           {},
                           {query.getColumn(2).getInt(), query.getColumn(3).getInt(),
-                           query.getColumn(4).getInt()}});
+                           query.getColumn(4).getInt()},
+                          {}});
         }
-        if (!query.getColumn(5).isNull()) rows.back().labels.push_back(query.getColumn(5).getInt());
+        const SQLite::Column said = query.getColumn(5);
+        if (regression) {
+          rows.back().targets.push_back(said.getDouble());
+        } else if (!said.isNull()) {
+          rows.back().labels.push_back(said.getInt());
+        }
       }
       return rows;
     });

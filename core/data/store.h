@@ -60,8 +60,9 @@ class DatasetStore {
   struct ImageRow {
     int64_t id = 0;
     std::string name;
-    std::vector<int32_t> labels;  // indices, ascending
+    std::vector<int32_t> labels;  // indices, ascending; none for regression
     PixelShape shape;
+    std::vector<double> targets;  // regression: one a target
   };
 
   // Makes an empty data set; the file appears whole or not at all. InvalidArgument for a bad spec,

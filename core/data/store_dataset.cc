@@ -105,8 +105,27 @@ absl::Status StoreDataset::Read(int64_t i, uint8_t* pixels, float* target) const
   } else {
     RETURN_IF_ERROR(Decode(i, pixels));
   }
-  std::fill_n(target, label_names_.size(), 0.0f);
-  for (int32_t label : rows_[static_cast<size_t>(i)].labels) target[label] = 1;
+  return ReadTarget(i, target);
+}
+
+absl::Status StoreDataset::ReadTarget(int64_t i, float* target) const {
+  CHECK(i >= 0 && i < size());
+  const DatasetStore::ImageRow& row = rows_[static_cast<size_t>(i)];
+  switch (store_->spec().task) {
+    case Task::kBinary:
+      target[0] = row.labels.at(0) == 1 ? 1 : 0;
+      break;
+    case Task::kRegression:
+    case Task::kUnitRegression:
+      std::transform(row.targets.begin(), row.targets.end(), target,
+                     [](double value) { return static_cast<float>(value); });
+      break;
+    case Task::kSingleLabel:
+    case Task::kMultiLabel:
+      std::fill_n(target, label_names_.size(), 0.0f);
+      for (const int32_t label : row.labels) target[label] = 1;
+      break;
+  }
   return absl::OkStatus();
 }
 

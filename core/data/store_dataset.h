@@ -35,11 +35,14 @@ class StoreDataset : public Dataset {
 
   int64_t size() const override { return static_cast<int64_t>(rows_.size()); }
   PixelShape shape() const override { return options_.shape; }
-  int labels() const override { return static_cast<int>(label_names_.size()); }
+  int labels() const override {
+    return store_->spec().task == Task::kBinary ? 1 : static_cast<int>(label_names_.size());
+  }
   absl::Status Read(int64_t i, uint8_t* pixels, float* target) const override;
+  absl::Status ReadTarget(int64_t i, float* target) const override;
   std::string Id(int64_t i) const override;
 
-  // By label index.
+  // By label index; binary: negative, positive; regression: the names of the targets.
   const std::vector<std::string>& label_names() const { return label_names_; }
   // How many examples are held in memory: the first ones.
   int64_t cached() const { return cached_; }

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/numbers.h"
+#include "core/base/check.h"
 #include "core/base/sha256.h"
 #include "core/base/status.h"
 #include "core/data/split.h"
@@ -22,12 +24,6 @@ std::string PixelHash(const Image& image) {
                                  image.pixels.size());
   return Digest(absl::StrCat(image.shape().ToString(), ":", Digest(pixels)));
 }
-
-// Why an item is left out.
-struct Rejection {
-  ImportFault fault;
-  std::string message;
-};
 
 void BindBlob(SQLite::Statement* statement, int index, absl::string_view bytes) {
   statement->bindNoCopy(index, static_cast<const void*>(bytes.data()),
@@ -68,6 +64,8 @@ class SqliteImportSession : public ImportSession {
   absl::StatusOr<std::optional<Rejection>> CheckImage(const ImportItem& item, Image* image) const;
   std::optional<Rejection> FindDuplicate(const std::string& pixel_hash);
   void Insert(const ImportItem& item, const Image& image, const std::string& pixel_hash);
+  void InsertLabels(int64_t image_id, const std::vector<std::string>& names);
+  void InsertTargets(int64_t image_id, const std::vector<std::string>& values);
   int32_t LabelIndex(const std::string& name);
   void AssignOpenSplits();
   void WriteSummary();
@@ -77,7 +75,8 @@ class SqliteImportSession : public ImportSession {
   const DatasetStore::Options options_;
   const std::string request_id_;
   std::unique_ptr<SQLite::Database> db_;
-  std::optional<SQLite::Statement> find_, insert_image_, insert_blob_, insert_label_;
+  std::optional<SQLite::Statement> find_, insert_image_, insert_blob_, insert_label_,
+      insert_target_;
   absl::flat_hash_map<std::string, int32_t> label_indices_;
   int64_t new_revision_ = 0;
   ImportSummary summary_;
@@ -115,6 +114,10 @@ absl::Status SqliteImportSession::Begin() {
                           "height, channels, split, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     insert_blob_.emplace(*db_, "INSERT INTO blobs (image_id, bytes) VALUES (?, ?)");
     insert_label_.emplace(*db_, "INSERT INTO image_labels (image_id, label_id) VALUES (?, ?)");
+    if (IsRegression(spec_.task)) {
+      insert_target_.emplace(
+          *db_, "INSERT INTO image_targets (image_id, label_id, value) VALUES (?, ?, ?)");
+    }
     return absl::OkStatus();
   });
 }
@@ -161,10 +164,12 @@ std::optional<Rejection> SqliteImportSession::CheckLabels(const ImportItem& item
   if (!item.labels) {
     return Rejection{ImportFault::kUnlabelled, "image has no label set, expected one"};
   }
-  if (spec_.task == Task::kSingleLabel && item.labels->size() != 1) {
-    return Rejection{ImportFault::kLabelCount,
-                     absl::StrCat("image has ", item.labels->size(),
-                                  " labels, expected exactly 1 in a single-label data set")};
+  if (IsRegression(spec_.task)) return CheckTargets(spec_, *item.labels);
+  if (HasOneLabel(spec_.task) && item.labels->size() != 1) {
+    return Rejection{
+        ImportFault::kLabelCount,
+        absl::StrCat("image has ", item.labels->size(), " labels, expected exactly 1 in a ",
+                     spec_.task == Task::kBinary ? "binary" : "single-label", " data set")};
   }
   for (const std::string& label : *item.labels) {
     if (label.empty() || label.size() > kMaxLabelBytes) {
@@ -241,13 +246,33 @@ void SqliteImportSession::Insert(const ImportItem& item, const Image& image,
   BindBlob(&*insert_blob_, 2, item.bytes);
   insert_blob_->exec();
 
+  if (IsRegression(spec_.task)) {
+    InsertTargets(id, *item.labels);
+  } else {
+    InsertLabels(id, *item.labels);
+  }
+}
+
+void SqliteImportSession::InsertTargets(int64_t image_id, const std::vector<std::string>& values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    double value = 0;
+    CHECK(absl::SimpleAtod(values[i], &value));  // by CheckTargets
+    insert_target_->reset();
+    insert_target_->bind(1, image_id);
+    insert_target_->bind(2, static_cast<int64_t>(i));
+    insert_target_->bind(3, value);
+    insert_target_->exec();
+  }
+}
+
+void SqliteImportSession::InsertLabels(int64_t image_id, const std::vector<std::string>& names) {
   std::vector<int32_t> labels;
-  for (const std::string& label : *item.labels) labels.push_back(LabelIndex(label));
+  for (const std::string& name : names) labels.push_back(LabelIndex(name));
   std::sort(labels.begin(), labels.end());
   labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
   for (int32_t label : labels) {
     insert_label_->reset();
-    insert_label_->bind(1, id);
+    insert_label_->bind(1, image_id);
     insert_label_->bind(2, label);
     insert_label_->exec();
   }

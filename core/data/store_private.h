@@ -5,8 +5,10 @@
 
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -55,6 +57,19 @@ int64_t QueryInt(SQLite::Database* db, const char* sql);
 
 absl::StatusOr<DatasetStatistics> ReadStatistics(SQLite::Database* db, const DatasetSpec& spec,
                                                  int64_t revision);
+
+// Fills in `targets` of the statistics, whose labels are there. Throws SQLite::Exception.
+void ReadTargets(SQLite::Database* db, int64_t revision, DatasetStatistics* statistics);
+
+// Why an item is left out.
+struct Rejection {
+  ImportFault fault;
+  std::string message;
+};
+
+// What is wrong with an image's numbers, given as text, in a regression data set.
+std::optional<Rejection> CheckTargets(const DatasetSpec& spec,
+                                      const std::vector<std::string>& values);
 
 // Absent when no import with this id was committed.
 absl::StatusOr<std::optional<ImportSummary>> ReadImport(SQLite::Database* db,

@@ -6,7 +6,11 @@
 namespace fovea::internal {
 namespace {
 
-constexpr int kFormatVersion = 1;
+// 2 has image_targets; other data sets stay readable for what reads only 1.
+constexpr int kFormatVersion = 2;
+constexpr int FormatVersionOf(Task task) {
+  return task == Task::kSingleLabel || task == Task::kMultiLabel ? 1 : 2;
+}
 constexpr int kBusyTimeoutMs = 5000;
 
 // `split` is null only inside an import's transaction. Blobs have a table of their own, so that
@@ -30,6 +34,11 @@ CREATE TABLE blobs (
 CREATE TABLE image_labels (
   image_id INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
   label_id INTEGER NOT NULL REFERENCES labels (id),
+  PRIMARY KEY (image_id, label_id)) WITHOUT ROWID;
+CREATE TABLE image_targets (
+  image_id INTEGER NOT NULL REFERENCES images (id) ON DELETE CASCADE,
+  label_id INTEGER NOT NULL REFERENCES labels (id),
+  value REAL NOT NULL,
   PRIMARY KEY (image_id, label_id)) WITHOUT ROWID;
 CREATE TABLE imports (
   id INTEGER PRIMARY KEY, request_id TEXT UNIQUE, revision INTEGER NOT NULL,
@@ -65,7 +74,7 @@ std::unique_ptr<SQLite::Database> OpenConnection(const std::string& path, Datase
 void CreateSchema(SQLite::Database* db, const DatasetSpec& spec, int64_t now_ms) {
   SQLite::Transaction transaction(*db);
   db->exec(kSchema);
-  WriteMeta(db, "format_version", kFormatVersion);
+  WriteMeta(db, "format_version", FormatVersionOf(spec.task));
   WriteMeta(db, "name", spec.name);
   WriteMeta(db, "task", static_cast<int>(spec.task));
   WriteMeta(db, "labels_fixed", spec.labels.empty() ? 0 : 1);
@@ -96,9 +105,9 @@ absl::StatusOr<DatasetSpec> ReadSpec(SQLite::Database* db, const std::string& pa
     return db->execAndGet(absl::StrCat("SELECT value FROM meta WHERE key = '", key, "'"));
   };
   const int version = meta("format_version").getInt();
-  if (version != kFormatVersion) {
+  if (version < 1 || version > kFormatVersion) {
     return absl::FailedPreconditionError(absl::StrCat("data set \"", path, "\" has format version ",
-                                                      version, ", expected ", kFormatVersion));
+                                                      version, ", expected 1 to ", kFormatVersion));
   }
   DatasetSpec spec;
   spec.name = meta("name").getString();

@@ -76,7 +76,9 @@ absl::StatusOr<DatasetStatistics> ReadStatistics(SQLite::Database* db, const Dat
                              "SELECT COUNT(*) FROM images WHERE revision <= ? AND NOT EXISTS "
                              "(SELECT 1 FROM image_labels WHERE image_id = images.id)");
   unmarked.bind(1, revision);
-  if (unmarked.executeStep()) statistics.unmarked = unmarked.getColumn(0).getInt64();
+  if (!IsRegression(spec.task) && unmarked.executeStep()) {
+    statistics.unmarked = unmarked.getColumn(0).getInt64();
+  }
 
   SQLite::Statement channels(
       *db, "SELECT channels, COUNT(*) FROM images WHERE revision <= ? GROUP BY 1");
@@ -86,6 +88,7 @@ absl::StatusOr<DatasetStatistics> ReadStatistics(SQLite::Database* db, const Dat
         channels.getColumn(1).getInt64();
   }
   ReadLabelCounts(db, revision, &statistics);
+  if (IsRegression(spec.task)) ReadTargets(db, revision, &statistics);
   statistics.width = ReadSizes(db, "width", revision, statistics.total());
   statistics.height = ReadSizes(db, "height", revision, statistics.total());
   statistics.imbalance_ratio = ImbalanceRatio(statistics.labels);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/status.h"
 #include "core/model/storage.h"
@@ -31,18 +32,27 @@ absl::Status Disagree(absl::string_view what, absl::string_view found, absl::str
   return absl::InvalidArgumentError(absl::StrCat(what, " is ", found, ", expected ", expected));
 }
 
-// The graph's one port of a kind has this name and type.
-absl::Status CheckPort(absl::string_view kind, const Graph& graph, const std::vector<ValueId>& ids,
-                       const std::string& name, const Type& expected) {
-  if (ids.size() != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the graph has ", ids.size(), " ", kind, "s, expected one, \"", name, "\""));
+// Probabilities or values that the graph gives: one a label, but only the positive one's if binary.
+int OutputsOf(const v1::ModelManifest& manifest) {
+  return manifest.task() == v1::TASK_BINARY ? 1 : manifest.labels_size();
+}
+
+// The graph's ports of a kind have these names, and all this type.
+absl::Status CheckPorts(absl::string_view kind, const Graph& graph, const std::vector<ValueId>& ids,
+                        const std::vector<std::string>& names, const Type& expected) {
+  if (ids.size() != names.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("the graph has ", ids.size(), " ", kind,
+                                                   "s, expected ", names.size(), ": ",
+                                                   absl::StrJoin(names, ", ")));
   }
-  const Value& value = graph.value(ids[0]);
-  if (value.name == name && value.type == expected) return absl::OkStatus();
-  return Disagree(absl::StrCat("the graph's ", kind),
-                  absl::StrCat("\"", value.name, "\" ", value.type.ToString()),
-                  absl::StrCat("\"", name, "\" ", expected.ToString(), " by the manifest"));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const Value& value = graph.value(ids[i]);
+    if (value.name == names[i] && value.type == expected) continue;
+    return Disagree(absl::StrCat("the graph's ", kind),
+                    absl::StrCat("\"", value.name, "\" ", value.type.ToString()),
+                    absl::StrCat("\"", names[i], "\" ", expected.ToString(), " by the manifest"));
+  }
+  return absl::OkStatus();
 }
 
 // What is wrong in a file is damage to whoever reads it.
@@ -73,13 +83,21 @@ absl::Status CheckModel(const Model& model) {
   const auto& manifest = model.manifest;
   const auto& pixels = manifest.preprocessing();
   const Dims input = {1, pixels.height(), pixels.width(), pixels.channels()};
-  RETURN_IF_ERROR(CheckPort("input", model.graph, model.graph.ValuesOf(Role::kInput), "pixels",
-                            {DType::kU8, input}));
-  RETURN_IF_ERROR(CheckPort("output", model.graph, model.graph.outputs(), "probabilities",
-                            {DType::kF32, {1, manifest.labels_size()}}));
-  if (manifest.thresholds_size() != 0 && manifest.thresholds_size() != manifest.labels_size()) {
+  RETURN_IF_ERROR(CheckPorts("input", model.graph, model.graph.ValuesOf(Role::kInput), {"pixels"},
+                             {DType::kU8, input}));
+  const v1::Task task = manifest.task();
+  const bool regression = task == v1::TASK_REGRESSION || task == v1::TASK_UNIT_REGRESSION;
+  std::vector<std::string> outputs = {regression ? "values" : "probabilities"};
+  if (manifest.open_set().has_energy()) outputs.emplace_back("logits");
+  RETURN_IF_ERROR(CheckPorts("output", model.graph, model.graph.outputs(), outputs,
+                             {DType::kF32, {1, OutputsOf(manifest)}}));
+  if (manifest.thresholds_size() != 0 && manifest.thresholds_size() != OutputsOf(manifest)) {
     return Disagree("the number of thresholds", absl::StrCat(manifest.thresholds_size()),
-                    absl::StrCat("none or one for each of ", manifest.labels_size(), " labels"));
+                    absl::StrCat("none or one for each of ", OutputsOf(manifest), " labels"));
+  }
+  if (task == v1::TASK_BINARY && manifest.labels_size() != 2) {
+    return Disagree("the number of labels", absl::StrCat(manifest.labels_size()),
+                    "2 in a binary task");
   }
   return absl::OkStatus();
 }

@@ -15,7 +15,10 @@
 namespace fovea {
 
 struct Model {
-  Graph graph;  // inference, batch 1: "pixels" u8 [1,H,W,C] → "probabilities" f32 [1,labels]
+  // Inference, batch 1: "pixels" u8 [1,H,W,C] → "probabilities" f32 [1,labels] (binary: [1,1], that
+  // of the positive label; regression: "values" [1,targets]); with open-set rejection by the energy
+  // also → "logits" f32 [1,labels].
+  Graph graph;
   std::map<std::string, Tensor> values;  // of every parameter and state, by name
   v1::ModelManifest manifest;
 };

@@ -104,6 +104,10 @@ std::vector<absl::string_view> NetNames() {
 
 absl::StatusOr<Graph> WithHead(const Net& net, Head head) {
   Graph graph = net.graph;
+  if (head == Head::kIdentity) {
+    graph.mutable_outputs() = {net.logits};
+    return graph;
+  }
   const Attrs attrs =
       head == Head::kSoftmax ? Attrs(Softmax{}) : Attrs(Activate{{Activation::kSigmoid}});
   const char* name = head == Head::kSoftmax ? "softmax" : "sigmoid";

@@ -53,7 +53,8 @@ std::vector<absl::string_view> NetNames();
 absl::Status Initialize(const Net& net, uint64_t seed, Weights& weights);
 
 // Appends what turns logits into probabilities and makes it the only output, "probabilities".
-enum class Head { kSoftmax, kSigmoid };
+// kIdentity appends nothing: the logits are the output.
+enum class Head { kSoftmax, kSigmoid, kIdentity };
 absl::StatusOr<Graph> WithHead(const Net& net, Head head);
 
 }  // namespace fovea

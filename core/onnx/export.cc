@@ -89,7 +89,7 @@ std::map<std::string, std::string> Roles(const Graph& graph) {
   for (const Node& node : graph.nodes()) {
     if (std::holds_alternative<Normalize>(node.attrs)) roles["fovea.normalization"] = node.name;
   }
-  if (graph.outputs().size() != 1) return roles;
+  if (graph.outputs().empty()) return roles;
   ValueId logits = graph.outputs()[0];
   NodeId producer = producers[logits];
   if (producer >= 0 && IsLastActivation(graph.nodes()[producer])) {

@@ -67,7 +67,7 @@ absl::Status OnnxReader::Read() {
   RETURN_IF_ERROR(IndexNames());
   RETURN_IF_ERROR(ReadInput());
   RETURN_IF_ERROR(ReadNodes());
-  RETURN_IF_ERROR(ReadOutput());
+  RETURN_IF_ERROR(ReadOutputs());
   graph_.AssignRegions();
   return Verify(graph_);
 }
@@ -129,17 +129,17 @@ absl::Status OnnxReader::ReadNodes() {
   return absl::OkStatus();
 }
 
-absl::Status OnnxReader::ReadOutput() {
-  if (proto_.output_size() != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the graph has ", proto_.output_size(), " outputs, expected 1"));
+absl::Status OnnxReader::ReadOutputs() {
+  if (proto_.output_size() == 0) {
+    return absl::InvalidArgumentError("the graph has no output, expected at least 1");
   }
-  const auto found = ids_.find(proto_.output(0).name());
-  if (found == ids_.end() || producers_.count(found->second) == 0) {
-    return absl::DataLossError(
-        absl::StrCat("no node makes the output \"", proto_.output(0).name(), "\""));
+  for (const auto& output : proto_.output()) {
+    const auto found = ids_.find(output.name());
+    if (found == ids_.end() || producers_.count(found->second) == 0) {
+      return absl::DataLossError(absl::StrCat("no node makes the output \"", output.name(), "\""));
+    }
+    graph_.MarkOutput(found->second);
   }
-  graph_.MarkOutput(found->second);
   return absl::OkStatus();
 }
 

@@ -40,7 +40,7 @@ class OnnxReader {
   absl::Status IndexNames();
   absl::Status ReadInput();
   absl::Status ReadNodes();
-  absl::Status ReadOutput();
+  absl::Status ReadOutputs();
 
   struct TakenWeight {
     ValueId id;

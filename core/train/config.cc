@@ -28,16 +28,12 @@ struct Section {
   void (*check)(ConfigCheck&);
 };
 constexpr Section kSections[] = {
-    {FillInput, CheckInput},
-    {FillNet, CheckNet},
-    {FillLength, CheckLength},
-    {FillOptimizer, CheckOptimizer},
-    {FillSchedule, CheckSchedule},
-    {FillStopping, CheckStopping},
-    {FillAugmentation, CheckAugmentation},
-    {FillData, CheckData},
-    {FillLabels, CheckLabels},
-    {FillExecution, CheckExecution},
+    {FillInput, CheckInput},         {FillNet, CheckNet},
+    {FillSampling, CheckSampling},   {FillLength, CheckLength},
+    {FillOptimizer, CheckOptimizer}, {FillSchedule, CheckSchedule},
+    {FillStopping, CheckStopping},   {FillAugmentation, CheckAugmentation},
+    {FillData, CheckData},           {FillLabels, CheckLabels},
+    {FillDecisions, CheckDecisions}, {FillExecution, CheckExecution},
     {FillPrecision, CheckPrecision},
 };
 

@@ -15,6 +15,9 @@
 
 namespace fovea {
 
+// The public name of a data set's task.
+v1::Task ToProto(Task task);
+
 // One wrong field, for google.rpc.BadRequest.
 struct FieldViolation {
   std::string field;        // path with the names of oneofs: "config.optimizer.sgd.momentum"

@@ -13,8 +13,7 @@ constexpr uint32_t kMaxSide = 1024;
 
 void FillTask(ConfigFill& fill) {
   if (fill.config().task() != v1::TASK_UNSPECIFIED) return;
-  const bool multi = fill.data().task == Task::kMultiLabel;
-  fill.config().set_task(multi ? v1::TASK_MULTI_LABEL : v1::TASK_SINGLE_LABEL);
+  fill.config().set_task(ToProto(fill.data().task));
   fill.Chose("task", v1::Task_Name(fill.config().task()), "the data set's task");
 }
 
@@ -46,6 +45,22 @@ void FillSides(ConfigFill& fill) {
 
 }  // namespace
 
+v1::Task ToProto(Task task) {
+  switch (task) {
+    case Task::kSingleLabel:
+      return v1::TASK_SINGLE_LABEL;
+    case Task::kMultiLabel:
+      return v1::TASK_MULTI_LABEL;
+    case Task::kBinary:
+      return v1::TASK_BINARY;
+    case Task::kRegression:
+      return v1::TASK_REGRESSION;
+    case Task::kUnitRegression:
+      return v1::TASK_UNIT_REGRESSION;
+  }
+  return v1::TASK_UNSPECIFIED;
+}
+
 void FillInput(ConfigFill& fill) {
   FillTask(fill);
   FillSides(fill);
@@ -62,8 +77,7 @@ void FillInput(ConfigFill& fill) {
 
 void CheckInput(ConfigCheck& check) {
   const v1::Task task = check.config().task();
-  const v1::Task expected =
-      check.data().task == Task::kMultiLabel ? v1::TASK_MULTI_LABEL : v1::TASK_SINGLE_LABEL;
+  const v1::Task expected = ToProto(check.data().task);
   if (task != expected) {
     check.Wrong("task", v1::Task_IsValid(task) ? v1::Task_Name(task) : absl::StrCat(task),
                 absl::StrCat(v1::Task_Name(expected), ", the data set's task"));

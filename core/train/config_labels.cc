@@ -29,6 +29,12 @@ std::vector<std::string> KnownLabels(ConfigCheck& check, const std::string& fiel
 
 void CheckClassWeights(ConfigCheck& check) {
   const std::string field = "class_weighting.class_weights.by_label";
+  if (check.is_regression()) {
+    if (check.config().has_class_weights()) {
+      check.Wrong("class_weighting", absl::StrCat("one for a ", check.TaskText(), " task"), "none");
+    }
+    return;
+  }
   const auto& weight_of = check.config().class_weights().by_label();
   for (const std::string& name : KnownLabels(check, field, weight_of)) {
     const double weight = weight_of.at(name);
@@ -46,22 +52,29 @@ void CheckClassWeights(ConfigCheck& check) {
 
 void CheckThresholds(ConfigCheck& check) {
   if (!check.config().has_thresholds()) return;
-  if (!check.is_multi_label()) {
-    check.Wrong("thresholding.thresholds", "thresholds for a single-label task", "none");
+  if (!check.has_thresholds()) {
+    check.Wrong("thresholding.thresholds",
+                absl::StrCat("thresholds for a ", check.TaskText(), " task"), "none");
     return;
   }
   const v1::LabelThresholds& thresholds = check.config().thresholds();
   check.Share("thresholding.thresholds.every_label", thresholds.every_label());
   const std::string field = "thresholding.thresholds.by_label";
   for (const std::string& name : KnownLabels(check, field, thresholds.by_label())) {
-    check.Share(absl::StrCat(field, "[\"", name, "\"]"), thresholds.by_label().at(name));
+    const std::string entry = absl::StrCat(field, "[\"", name, "\"]");
+    check.Share(entry, thresholds.by_label().at(name));
+    if (check.config().task() == v1::TASK_BINARY && name != check.data().labels.back().label) {
+      check.Wrong(
+          entry, "a threshold of the negative label",
+          absl::StrCat("that of the positive one, \"", check.data().labels.back().label, "\""));
+    }
   }
 }
 
 }  // namespace
 
 void FillLabels(ConfigFill& fill) {
-  if (!fill.is_multi_label()) return;
+  if (!fill.has_thresholds() || fill.config().has_tuned_thresholds()) return;
   v1::LabelThresholds& thresholds = *fill.config().mutable_thresholds();
   if (thresholds.has_every_label()) return;
   thresholds.set_every_label(0.5);

@@ -36,7 +36,8 @@ void CheckName(ConfigCheck& check) {
 
 // Builds the graph, without memory for its weights, to learn whether the input is large enough.
 void CheckFit(ConfigCheck& check) {
-  NetOptions options = NetOptionsOf(check.config(), static_cast<int>(check.data().labels.size()));
+  const int labels = static_cast<int>(check.data().labels.size());
+  NetOptions options = NetOptionsOf(check.config(), OutputsOf(check.config().task(), labels));
   options.dropout = 0;  // has a check of its own
   const auto net = BuildNet(options, /*batch=*/1);
   if (net.ok()) return;

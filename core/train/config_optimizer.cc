@@ -37,6 +37,12 @@ void FillLearningRate(ConfigFill& fill) {
   const double rate = plain ? 0.01 : 0.05;
   const std::string reason =
       plain ? "the default for sgd on a net without batch norm" : "the default for sgd";
+  if (fill.config().task() == v1::TASK_REGRESSION && !plain) {
+    // Squared errors have no bound, as the gradient of cross-entropy has.
+    config.set_learning_rate(0.01);
+    fill.Chose("learning_rate", 0.01, "the default for sgd in a regression");
+    return;
+  }
   if (!fill.is_multi_label()) {
     config.set_learning_rate(rate);
     fill.Chose("learning_rate", rate, reason);

@@ -10,20 +10,16 @@ constexpr uint32_t kDefaultEpochs = 20;
 constexpr uint32_t kMaxEpochs = 100000;
 constexpr uint32_t kMaxWidth = 1024;
 
-int64_t TrainingImages(const DatasetStatistics& data) {
-  return data.images[static_cast<int>(Split::kTrain)];
-}
-
 }  // namespace
 
 void FillLength(ConfigFill& fill) {
   v1::TrainingConfig& config = fill.config();
   if (!config.has_batch_size()) {
-    const int64_t examples = TrainingImages(fill.data());
+    const int64_t examples = ExamplesPerEpoch(config, fill.data());
     const bool small = examples < kDefaultBatch;
     config.set_batch_size(small ? static_cast<uint32_t>(examples) : kDefaultBatch);
     fill.Chose("batch_size", config.batch_size(),
-               small ? "the training split has no more images" : "the default");
+               small ? "an epoch has no more images" : "the default");
   }
   if (!config.has_epochs()) {
     config.set_epochs(kDefaultEpochs);
@@ -38,10 +34,10 @@ void FillLength(ConfigFill& fill) {
 void CheckLength(ConfigCheck& check) {
   const v1::TrainingConfig& config = check.config();
   check.Count("batch_size", config.batch_size(), 1, kMaxBatch);
-  const int64_t examples = TrainingImages(check.data());
+  const int64_t examples = ExamplesPerEpoch(config, check.data());
   if (config.batch_size() <= kMaxBatch && config.batch_size() > examples) {
     check.Wrong("batch_size", config.batch_size(),
-                absl::StrCat("at most ", examples, ", the images of the training split"));
+                absl::StrCat("at most ", examples, ", the images of an epoch"));
   }
   check.Count("epochs", config.epochs(), 1, kMaxEpochs);
 }

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_replace.h"
+
 namespace fovea {
 
 ConfigFill::ConfigFill(v1::TrainingConfig config, const DatasetStatistics& data,
@@ -21,6 +23,10 @@ void ConfigFill::Chose(absl::string_view field, const absl::AlphaNum& value,
   choice.set_value(std::string(value.Piece()));
   choice.set_reason(std::string(reason));
   complete_.choices.push_back(std::move(choice));
+}
+
+std::string ConfigCheck::TaskText() const {
+  return absl::StrReplaceAll(TaskName(data_.task), {{"_", "-"}});
 }
 
 void ConfigCheck::Wrong(absl::string_view field, const absl::AlphaNum& found,

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "core/data/dataset_types.h"
 #include "core/train/config.h"
+#include "core/train/recipe.h"
 #include "fovea/v1/training.pb.h"
 
 namespace fovea {
@@ -27,6 +28,8 @@ class ConfigFill {
   const TrainingBudget& budget() const { return budget_; }
   int default_width() const { return budget_.width; }  // threads of a step, at least 1
   bool is_multi_label() const { return complete_.config.task() == v1::TASK_MULTI_LABEL; }
+  bool is_regression() const { return IsRegression(complete_.config.task()); }
+  bool has_thresholds() const { return HasThresholds(complete_.config.task()); }
 
   void Chose(absl::string_view field, const absl::AlphaNum& value, absl::string_view reason);
   CompleteConfig Take() { return std::move(complete_); }
@@ -46,6 +49,10 @@ class ConfigCheck {
   const v1::TrainingConfig& config() const { return config_; }
   const DatasetStatistics& data() const { return data_; }
   bool is_multi_label() const { return config_.task() == v1::TASK_MULTI_LABEL; }
+  bool is_regression() const { return IsRegression(config_.task()); }
+  bool has_thresholds() const { return HasThresholds(config_.task()); }
+  // "single-label", … of the task.
+  std::string TaskText() const;
 
   // "found …, expected …".
   void Wrong(absl::string_view field, const absl::AlphaNum& found, absl::string_view expected);
@@ -73,6 +80,11 @@ void CheckInput(ConfigCheck& check);
 // config_net.cc: the architecture. CheckNet builds the graph when all before it is right.
 void FillNet(ConfigFill& fill);
 void CheckNet(ConfigCheck& check);
+// config_sampling.cc: what an epoch consists of.
+void FillSampling(ConfigFill& fill);
+void CheckSampling(ConfigCheck& check);
+// Examples of one epoch, as far as the counts of the data set tell: else the training images.
+int64_t ExamplesPerEpoch(const v1::TrainingConfig& config, const DatasetStatistics& data);
 // config_run.cc: batch size, epochs, seed; then, at the end, backend and width.
 void FillLength(ConfigFill& fill);
 void CheckLength(ConfigCheck& check);
@@ -101,5 +113,8 @@ void CheckData(ConfigCheck& check);
 // config_labels.cc: what is given by label: class weights and thresholds.
 void FillLabels(ConfigFill& fill);
 void CheckLabels(ConfigCheck& check);
+// config_decisions.cc: tuned thresholds, open-set rejection.
+void FillDecisions(ConfigFill& fill);
+void CheckDecisions(ConfigCheck& check);
 
 }  // namespace fovea

@@ -5,19 +5,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "core/base/status.h"
 #include "core/data/loader.h"
 #include "core/train/metrics.h"
+#include "core/train/metrics_common.h"
+#include "core/train/recipe.h"
 
 namespace fovea {
 namespace {
-
-// Probabilities and truth of the examples seen so far.
-struct Predictions {
-  std::vector<float> probabilities;  // [n, labels]
-  std::vector<int32_t> label;        // [n], single-label
-  std::vector<uint8_t> applies;      // [n, labels], multi-label
-};
 
 absl::Status CheckSizes(const Dataset& dataset, const EvaluateOptions& options,
                         const BucketPrograms& programs) {
@@ -28,25 +24,69 @@ absl::Status CheckSizes(const Dataset& dataset, const EvaluateOptions& options,
   };
   RETURN_IF_ERROR(expect("bytes a picture", static_cast<int64_t>(dataset.shape().bytes()),
                          static_cast<int64_t>(programs.example_bytes())));
-  RETURN_IF_ERROR(expect("labels", dataset.labels(), static_cast<int64_t>(options.labels.size())));
+  RETURN_IF_ERROR(expect("labels", dataset.labels(),
+                         OutputsOf(options.task, static_cast<int>(options.labels.size()))));
   if (dataset.size() > 0) return absl::OkStatus();
   return absl::FailedPreconditionError("found no example to measure, expected some");
 }
 
-void AppendTruth(const Batch& batch, int labels, v1::Task task, Predictions& all) {
-  const float* targets = batch.targets.as<float>();
-  for (int i = 0; i < batch.count; ++i) {
-    const float* row = targets + static_cast<int64_t>(i) * labels;
-    if (task == v1::TASK_MULTI_LABEL) {
-      for (int label = 0; label < labels; ++label) all.applies.push_back(row[label] > 0.5f);
-    } else {
-      all.label.push_back(static_cast<int32_t>(std::max_element(row, row + labels) - row));
+// Appends the outputs of a batch, [count, row] with the logits behind the probabilities.
+void AppendOutputs(absl::Span<const float> outputs, size_t row, size_t labels, Predictions& all) {
+  for (size_t at = 0; at < outputs.size(); at += row) {
+    const auto begin = outputs.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto middle = begin + static_cast<std::ptrdiff_t>(labels);
+    all.probabilities.insert(all.probabilities.end(), begin, middle);
+    if (row > labels) {
+      all.logits.insert(all.logits.end(), middle, middle + static_cast<std::ptrdiff_t>(labels));
     }
   }
 }
 
-absl::StatusOr<Predictions> Predict(const Dataset& dataset, const EvaluateOptions& options,
-                                    BucketExecutor& executor) {
+std::vector<uint8_t> Applies(const Predictions& all) {
+  std::vector<uint8_t> applies(all.targets.size());
+  std::transform(all.targets.begin(), all.targets.end(), applies.begin(),
+                 [](float target) { return target > 0.5f; });
+  return applies;
+}
+
+absl::StatusOr<v1::Report> MeasureOneLabel(const Predictions& all, const EvaluateOptions& options) {
+  const size_t labels = options.labels.size();
+  std::vector<int32_t> truth;
+  for (auto row = all.targets.begin(); row != all.targets.end();
+       row += static_cast<std::ptrdiff_t>(labels)) {
+    const auto end = row + static_cast<std::ptrdiff_t>(labels);
+    truth.push_back(static_cast<int32_t>(std::max_element(row, end) - row));
+  }
+  ASSIGN_OR_RETURN(v1::Report report, MeasureSingleLabel(options.labels, all.probabilities, truth));
+  if (options.decisions.open_set.has_value()) {
+    *report.mutable_measures()->mutable_single_label()->mutable_open_set() =
+        MeasureOpenSet(*options.decisions.open_set, all.probabilities, all.logits, truth);
+  }
+  return report;
+}
+
+absl::StatusOr<v1::Report> MeasureTask(const Predictions& all, const EvaluateOptions& options) {
+  const std::vector<double>& thresholds = options.decisions.thresholds;
+  switch (options.task) {
+    case v1::TASK_MULTI_LABEL:
+      return MeasureMultiLabel(options.labels, all.probabilities, Applies(all), thresholds);
+    case v1::TASK_BINARY:
+      return MeasureBinary(options.labels, all.probabilities, Applies(all),
+                           thresholds.empty() ? 0.5 : thresholds[0]);
+    case v1::TASK_REGRESSION:
+    case v1::TASK_UNIT_REGRESSION:
+      return MeasureRegression(options.task, options.labels, all.probabilities, all.targets);
+    default:
+      return MeasureOneLabel(all, options);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Predictions> PredictAll(const Dataset& dataset, const EvaluateOptions& options,
+                                       const BucketPrograms& programs, BucketExecutor& executor) {
+  RETURN_IF_ERROR(CheckSizes(dataset, options, programs));
+  const absl::Duration start = options.clock->Elapsed();
   BatchLoader::Options loading;
   loading.dataset = &dataset;
   loading.order = BatchLoader::Order::kSequential;
@@ -55,43 +95,38 @@ absl::StatusOr<Predictions> Predict(const Dataset& dataset, const EvaluateOption
   loading.clock = options.clock;
   ASSIGN_OR_RETURN(const std::unique_ptr<BatchLoader> loader, BatchLoader::Create(loading));
 
-  const int labels = dataset.labels();
+  const auto labels = static_cast<size_t>(dataset.labels());
+  const auto row = static_cast<size_t>(programs.row_count());
   const size_t bytes = dataset.shape().bytes();
   Predictions all;
-  all.probabilities.resize(static_cast<size_t>(dataset.size() * labels));
+  std::vector<float> outputs(static_cast<size_t>(options.batch) * row);
   std::vector<const uint8_t*> pixels;
-  int64_t done = 0;
   while (true) {
     RETURN_IF_ERROR(CheckNotCancelled(options.cancel));
     ASSIGN_OR_RETURN(const Batch* batch, loader->Next());
-    if (batch == nullptr) return all;
+    if (batch == nullptr) break;
+    const auto count = static_cast<size_t>(batch->count);
     pixels.clear();
-    for (int i = 0; i < batch->count; ++i) {
-      pixels.push_back(batch->pixels.as<uint8_t>() + static_cast<size_t>(i) * bytes);
-    }
-    RETURN_IF_ERROR(executor.Run(pixels, all.probabilities.data() + done * labels));
-    AppendTruth(*batch, labels, options.task, all);
-    done += batch->count;
+    for (size_t i = 0; i < count; ++i) pixels.push_back(batch->pixels.as<uint8_t>() + i * bytes);
+    RETURN_IF_ERROR(executor.Run(pixels, outputs.data()));
+    AppendOutputs(absl::MakeConstSpan(outputs).first(count * row), row, labels, all);
+    const float* targets = batch->targets.as<float>();
+    all.targets.insert(all.targets.end(), targets, targets + count * labels);
   }
+  RETURN_IF_ERROR(
+      metrics_internal::CheckProbabilities(all.probabilities, labels, all.targets.size() / labels));
+  if (options.target_scale.has_value()) ToUnits(*options.target_scale, all.probabilities);
+  all.seconds = absl::ToDoubleSeconds(options.clock->Elapsed() - start);
+  return all;
 }
-
-}  // namespace
 
 absl::StatusOr<v1::Report> Evaluate(const Dataset& dataset, const EvaluateOptions& options,
                                     const BucketPrograms& programs, BucketExecutor& executor) {
-  RETURN_IF_ERROR(CheckSizes(dataset, options, programs));
-  const absl::Duration start = options.clock->Elapsed();
-  ASSIGN_OR_RETURN(const Predictions all, Predict(dataset, options, executor));
-  const double seconds = absl::ToDoubleSeconds(options.clock->Elapsed() - start);
-
-  absl::StatusOr<v1::Report> report =
-      options.task == v1::TASK_MULTI_LABEL
-          ? MeasureMultiLabel(options.labels, all.probabilities, all.applies, options.thresholds)
-          : MeasureSingleLabel(options.labels, all.probabilities, all.label);
-  RETURN_IF_ERROR(report.status());
-  report->set_seconds(seconds);
-  if (seconds > 0) {
-    report->set_images_per_second(static_cast<double>(dataset.size()) / seconds);
+  ASSIGN_OR_RETURN(const Predictions all, PredictAll(dataset, options, programs, executor));
+  ASSIGN_OR_RETURN(v1::Report report, MeasureTask(all, options));
+  report.set_seconds(all.seconds);
+  if (all.seconds > 0) {
+    report.set_images_per_second(static_cast<double>(dataset.size()) / all.seconds);
   }
   return report;
 }

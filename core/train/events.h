@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "fovea/v1/jobs.pb.h"
@@ -15,7 +16,8 @@ struct StepRecord {
   int64_t step = 0;  // from 0
   double loss = 0;   // mean over the batch
   double learning_rate = 0;
-  double accuracy = 0;  // share of right decisions in the batch, as the net stood before the step
+  // Share of right decisions in the batch, as the net stood before the step; none for regression.
+  std::optional<double> accuracy;
 };
 
 // Called from the thread that runs the Trainer. An error stops the run, which answers it.

@@ -49,11 +49,50 @@ constexpr NamedMeasure kMultiLabel[] = {
     kLogLoss,
 };
 
+constexpr NamedMeasure kBinary[] = {
+    {"roc_auc", true,
+     [](const v1::Measures& m) -> Value {
+       if (!m.binary().has_roc_auc()) return std::nullopt;
+       return m.binary().roc_auc();
+     }},
+    {"average_precision", true,
+     [](const v1::Measures& m) -> Value {
+       if (!m.binary().has_average_precision()) return std::nullopt;
+       return m.binary().average_precision();
+     }},
+    {"accuracy", true, [](const v1::Measures& m) -> Value { return m.binary().accuracy(); }},
+    {"balanced_accuracy", true,
+     [](const v1::Measures& m) -> Value { return m.binary().balanced_accuracy(); }},
+    {"f1", true, [](const v1::Measures& m) -> Value { return m.binary().f1(); }},
+    {"brier_score", false, [](const v1::Measures& m) -> Value { return m.binary().brier_score(); }},
+    kLogLoss,
+};
+
+constexpr NamedMeasure kRegression[] = {
+    {"mse", false, [](const v1::Measures& m) -> Value { return m.regression().mse(); }},
+    {"mae", false, [](const v1::Measures& m) -> Value { return m.regression().mae(); }},
+    {"r2", true,
+     [](const v1::Measures& m) -> Value {
+       if (!m.regression().has_r2()) return std::nullopt;
+       return m.regression().r2();
+     }},
+    {"max_error", false, [](const v1::Measures& m) -> Value { return m.regression().max_error(); }},
+};
+
 }  // namespace
 
 absl::Span<const NamedMeasure> MeasuresOf(v1::Task task) {
-  return task == v1::TASK_MULTI_LABEL ? absl::MakeConstSpan(kMultiLabel)
-                                      : absl::MakeConstSpan(kSingleLabel);
+  switch (task) {
+    case v1::TASK_MULTI_LABEL:
+      return kMultiLabel;
+    case v1::TASK_BINARY:
+      return kBinary;
+    case v1::TASK_REGRESSION:
+    case v1::TASK_UNIT_REGRESSION:
+      return kRegression;
+    default:
+      return kSingleLabel;
+  }
 }
 
 const NamedMeasure* FindMeasure(v1::Task task, absl::string_view name) {

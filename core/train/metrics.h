@@ -18,6 +18,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "fovea/v1/decisions.pb.h"
 #include "fovea/v1/report.pb.h"
 
 namespace fovea {
@@ -34,5 +35,24 @@ absl::StatusOr<v1::Report> MeasureMultiLabel(absl::Span<const std::string> label
                                              absl::Span<const float> probabilities,
                                              absl::Span<const uint8_t> truth,
                                              absl::Span<const double> thresholds);
+
+// One of two labels an example, negative and positive. probabilities of the positive label and
+// truth (0 or 1) [n]; it is predicted where its probability is at least `threshold`. Label rows and
+// the confusion matrix are of both labels.
+absl::StatusOr<v1::Report> MeasureBinary(absl::Span<const std::string> labels,
+                                         absl::Span<const float> probabilities,
+                                         absl::Span<const uint8_t> truth, double threshold);
+
+// Numbers for each example: values and truth [n, targets]. `task` is one of the regressions. R² is
+// absent where the true values are all equal. Log loss is 0.
+absl::StatusOr<v1::Report> MeasureRegression(v1::Task task, absl::Span<const std::string> targets,
+                                             absl::Span<const float> values,
+                                             absl::Span<const float> truth);
+
+// What open-set rejection makes of examples of known labels. Arguments as of MeasureSingleLabel and
+// right by its checks; logits [n, L], read for the energy only.
+v1::OpenSetMeasures MeasureOpenSet(const v1::OpenSetRule& rule,
+                                   absl::Span<const float> probabilities,
+                                   absl::Span<const float> logits, absl::Span<const int32_t> truth);
 
 }  // namespace fovea

@@ -79,6 +79,17 @@ absl::Status CheckProbabilities(absl::Span<const float> probabilities, size_t la
   return absl::OkStatus();
 }
 
+double BalancedAccuracy(absl::Span<const Counts> labels) {
+  double sum = 0;
+  int with_examples = 0;
+  for (const Counts& label : labels) {
+    if (label.support == 0) continue;
+    sum += label.recall();
+    ++with_examples;
+  }
+  return sum / with_examples;
+}
+
 v1::Average MicroAverage(absl::Span<const Counts> labels) {
   Counts all;
   for (const Counts& label : labels) {

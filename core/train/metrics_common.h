@@ -34,6 +34,9 @@ double ClippedLogLoss(double probability_of_truth);
 absl::Status CheckProbabilities(absl::Span<const float> probabilities, size_t labels,
                                 size_t examples);
 
+// The mean recall of the labels that have examples, of which there must be one.
+double BalancedAccuracy(absl::Span<const Counts> labels);
+
 // The three averages over labels of precision, recall and F1.
 v1::Average MicroAverage(absl::Span<const Counts> labels);
 v1::Average MacroAverage(absl::Span<const Counts> labels);

@@ -41,17 +41,6 @@ void AddTopK(absl::Span<const size_t> ranks, size_t labels, v1::SingleLabelMeasu
   }
 }
 
-double BalancedAccuracy(absl::Span<const Counts> labels) {
-  double sum = 0;
-  int with_examples = 0;
-  for (const Counts& label : labels) {
-    if (label.support == 0) continue;
-    sum += label.recall();
-    ++with_examples;
-  }
-  return sum / with_examples;
-}
-
 }  // namespace
 
 absl::StatusOr<v1::Report> MeasureSingleLabel(absl::Span<const std::string> labels,
@@ -89,7 +78,7 @@ absl::StatusOr<v1::Report> MeasureSingleLabel(absl::Span<const std::string> labe
   *single.mutable_macro() = metrics_internal::MacroAverage(counts);
   *single.mutable_weighted() = metrics_internal::WeightedAverage(counts);
   single.set_accuracy(single.micro().recall());
-  single.set_balanced_accuracy(BalancedAccuracy(counts));
+  single.set_balanced_accuracy(metrics_internal::BalancedAccuracy(counts));
   const auto means = metrics_internal::AddLabelReports(
       labels, counts, probabilities,
       [&](size_t i, size_t label) { return static_cast<size_t>(truth[i]) == label; }, report);

@@ -9,11 +9,12 @@ ProgressMeter::ProgressMeter(Options options)
       start_(options_.clock->Elapsed()),
       window_start_(options_.clock->Elapsed()) {}
 
-void ProgressMeter::Add(double loss, double accuracy, double learning_rate) {
+void ProgressMeter::Add(double loss, std::optional<double> accuracy, double learning_rate) {
   ++steps_;
   ++window_steps_;
   window_loss_ += loss;
-  window_accuracy_ += accuracy;
+  has_accuracy_ = accuracy.has_value();
+  window_accuracy_ += accuracy.value_or(0);
   learning_rate_ = learning_rate;
 }
 
@@ -47,7 +48,7 @@ v1::Progress ProgressMeter::Take() {
 void ProgressMeter::TakeWindow(double seconds) {
   const auto steps = static_cast<double>(window_steps_);
   last_.set_loss(window_loss_ / steps);
-  last_.set_accuracy(window_accuracy_ / steps);
+  if (has_accuracy_) last_.set_accuracy(window_accuracy_ / steps);
   if (seconds > 0) {
     const double steps_per_second = steps / seconds;
     last_.set_images_per_second(steps_per_second * static_cast<double>(options_.images_per_step));

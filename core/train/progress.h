@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/time/time.h"
 #include "core/base/clock.h"
@@ -29,7 +30,8 @@ class ProgressMeter {
   // The attempt and the first window begin now.
   explicit ProgressMeter(Options options);
 
-  void Add(double loss, double accuracy, double learning_rate);
+  // `accuracy` is there at every step, or at none (regression).
+  void Add(double loss, std::optional<double> accuracy, double learning_rate);
 
   // Whether the interval has passed and there is a step to report.
   bool IsDue() const;
@@ -56,6 +58,7 @@ class ProgressMeter {
   int64_t window_steps_ = 0;
   double window_loss_ = 0;
   double window_accuracy_ = 0;
+  bool has_accuracy_ = false;
   double learning_rate_ = 0;
   v1::Progress last_;  // what Take answered
 };

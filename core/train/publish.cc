@@ -1,7 +1,6 @@
 #include "core/train/publish.h"
 
 #include <utility>
-#include <vector>
 
 #include "core/base/status.h"
 #include "core/model/format.h"
@@ -15,7 +14,7 @@ namespace fovea {
 namespace {
 
 v1::Preprocessing PreprocessingOf(const v1::TrainingConfig& config) {
-  const NetOptions net = NetOptionsOf(config, /*labels=*/1);
+  const NetOptions net = NetOptionsOf(config, /*outputs=*/1);
   v1::Preprocessing preprocessing;
   preprocessing.set_width(config.input().width());
   preprocessing.set_height(config.input().height());
@@ -36,8 +35,9 @@ v1::ModelManifest ManifestOf(const FinishedRun& run, const Graph& graph,
   manifest.set_task(job.config().task());
   manifest.mutable_labels()->Add(labels.begin(), labels.end());
   *manifest.mutable_preprocessing() = PreprocessingOf(job.config());
-  const std::vector<double> thresholds = ThresholdsOf(job.config(), labels);
-  manifest.mutable_thresholds()->Add(thresholds.begin(), thresholds.end());
+  const Decisions& decisions = run.decisions;
+  manifest.mutable_thresholds()->Add(decisions.thresholds.begin(), decisions.thresholds.end());
+  if (decisions.open_set.has_value()) *manifest.mutable_open_set() = *decisions.open_set;
   SetLayers(graph, manifest);
   v1::TrainingOrigin& origin = *manifest.mutable_training();
   origin.set_job_id(job.job_id());
@@ -73,11 +73,16 @@ absl::Status StageModel(FileSystem* files, const std::string& folder, const Fini
                         absl::Span<const std::string> labels, const Weights& weights,
                         const Clock* clock) {
   const v1::TrainingConfig& config = run.job->config();
-  ASSIGN_OR_RETURN(const Net net,
-                   BuildNet(NetOptionsOf(config, static_cast<int>(labels.size())), /*batch=*/1));
+  ASSIGN_OR_RETURN(
+      const Net net,
+      BuildNet(NetOptionsOf(config, OutputsOf(config.task(), static_cast<int>(labels.size()))),
+               /*batch=*/1));
   Model model;
-  ASSIGN_OR_RETURN(model.graph, WithHead(net, HeadOf(config)));
+  ASSIGN_OR_RETURN(model.graph, InferenceGraphOf(net, config));
   ASSIGN_OR_RETURN(model.values, ReadValues(model.graph, weights));
+  if (run.target_scale.has_value()) {
+    RETURN_IF_ERROR(FoldTargetScale(*run.target_scale, model.graph, model.values));
+  }
   model.manifest = ManifestOf(run, model.graph, labels, clock->Now());
   // What a crash left of an earlier try.
   RETURN_IF_ERROR(files->RemoveAll(folder));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -11,6 +12,7 @@
 #include "core/base/file_system.h"
 #include "core/nets/net.h"
 #include "core/runtime/weights.h"
+#include "core/train/evaluate.h"
 #include "fovea/v1/manifest.pb.h"
 #include "fovea/v1/trainer.pb.h"
 
@@ -20,6 +22,8 @@ struct FinishedRun {
   const v1::TrainerJob* job = nullptr;
   v1::Execution execution;
   int64_t epoch = 0;  // whose weights these are
+  Decisions decisions;
+  std::optional<TargetScale> target_scale;  // regression: to go into the last layer
   v1::Report report;
 };
 

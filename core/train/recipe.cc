@@ -1,21 +1,32 @@
 #include "core/train/recipe.h"
 
+#include "core/base/status.h"
 #include "core/train/optimizer.h"
 
 namespace fovea {
+
+bool IsRegression(v1::Task task) {
+  return task == v1::TASK_REGRESSION || task == v1::TASK_UNIT_REGRESSION;
+}
+
+bool HasThresholds(v1::Task task) {
+  return task == v1::TASK_MULTI_LABEL || task == v1::TASK_BINARY;
+}
+
+int OutputsOf(v1::Task task, int labels) { return task == v1::TASK_BINARY ? 1 : labels; }
 
 PixelShape PixelShapeOf(const v1::TrainingConfig& config) {
   return {static_cast<int>(config.input().width()), static_cast<int>(config.input().height()),
           static_cast<int>(config.input().channels())};
 }
 
-NetOptions NetOptionsOf(const v1::TrainingConfig& config, int labels) {
+NetOptions NetOptionsOf(const v1::TrainingConfig& config, int outputs) {
   NetOptions options;
   options.name = config.has_mlp() ? "mlp" : config.net();
   options.height = static_cast<int>(config.input().height());
   options.width = static_cast<int>(config.input().width());
   options.channels = static_cast<int>(config.input().channels());
-  options.labels = labels;
+  options.labels = outputs;
   options.hidden.assign(config.mlp().hidden().begin(), config.mlp().hidden().end());
   options.dropout = static_cast<float>(config.dropout());
   options.mean.assign(config.input().channels(), 0.5f);
@@ -23,18 +34,44 @@ NetOptions NetOptionsOf(const v1::TrainingConfig& config, int labels) {
   return options;
 }
 
+namespace {
+
+Loss LossOf(v1::Task task) {
+  switch (task) {
+    case v1::TASK_SINGLE_LABEL:
+      return SoftmaxCrossEntropy{};
+    case v1::TASK_REGRESSION:
+      return RegressionLoss{};
+    default:
+      return SigmoidCrossEntropy{};
+  }
+}
+
+// By label; empty where all weigh 1.
+std::vector<float> ClassWeightsOf(const v1::TrainingConfig& config,
+                                  absl::Span<const std::string> labels) {
+  std::vector<float> all;
+  const auto& weights = config.class_weights().by_label();
+  if (weights.empty()) return all;
+  for (const std::string& label : labels) {
+    const auto weight = weights.find(label);
+    all.push_back(weight == weights.end() ? 1.0f : static_cast<float>(weight->second));
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<float> BinaryWeightsOf(const v1::TrainingConfig& config,
+                                   absl::Span<const std::string> labels) {
+  return config.task() == v1::TASK_BINARY ? ClassWeightsOf(config, labels) : std::vector<float>();
+}
+
 TrainingGraphOptions TrainingGraphOptionsOf(const v1::TrainingConfig& config,
                                             absl::Span<const std::string> labels) {
   TrainingGraphOptions options;
-  if (config.task() == v1::TASK_MULTI_LABEL) options.loss = SigmoidCrossEntropy{};
-  const auto& weights = config.class_weights().by_label();
-  if (!weights.empty()) {
-    for (const std::string& label : labels) {
-      const auto weight = weights.find(label);
-      options.class_weights.push_back(weight == weights.end() ? 1.0f
-                                                              : static_cast<float>(weight->second));
-    }
-  }
+  options.loss = LossOf(config.task());
+  if (config.task() != v1::TASK_BINARY) options.class_weights = ClassWeightsOf(config, labels);
   options.update = UpdateOf(config);
   return options;
 }
@@ -49,13 +86,48 @@ Graph InParameterType(Graph graph, const v1::TrainingConfig& config) {
 }
 
 Head HeadOf(const v1::TrainingConfig& config) {
-  return config.task() == v1::TASK_MULTI_LABEL ? Head::kSigmoid : Head::kSoftmax;
+  if (config.task() == v1::TASK_SINGLE_LABEL) return Head::kSoftmax;
+  return config.task() == v1::TASK_REGRESSION ? Head::kIdentity : Head::kSigmoid;
+}
+
+absl::StatusOr<Graph> InferenceGraphOf(const Net& net, const v1::TrainingConfig& config) {
+  ASSIGN_OR_RETURN(Graph graph, WithHead(net, HeadOf(config)));
+  if (config.open_set().has_energy()) graph.MarkOutput(net.logits);
+  if (IsRegression(config.task())) graph.mutable_value(graph.outputs()[0]).name = "values";
+  return graph;
+}
+
+absl::StatusOr<SamplingPlan> SamplingPlanOf(const v1::TrainingConfig& config,
+                                            const Dataset& train) {
+  switch (config.sampling_case()) {
+    case v1::TrainingConfig::kOverSampling:
+      return PlanSampling(Sampling::kOver, 0, train);
+    case v1::TrainingConfig::kUnderSampling:
+      return PlanSampling(Sampling::kUnder, 0, train);
+    case v1::TrainingConfig::kClassBalancedSampling:
+      return PlanSampling(Sampling::kClassBalanced, config.class_balanced_sampling().power(),
+                          train);
+    case v1::TrainingConfig::SAMPLING_NOT_SET:
+      break;
+  }
+  return PlanSampling(Sampling::kUniform, 0, train);
+}
+
+absl::StatusOr<std::vector<float>> AugmentStrengthsOf(const v1::TrainingConfig& config,
+                                                      const Dataset& train) {
+  if (!config.has_common_class_augmentation() || config.common_class_augmentation() == 1) {
+    return std::vector<float>();
+  }
+  ASSIGN_OR_RETURN(const ClassIndex index, IndexClasses(train));
+  return RarityStrengths(index, config.common_class_augmentation());
 }
 
 std::vector<double> ThresholdsOf(const v1::TrainingConfig& config,
                                  absl::Span<const std::string> labels) {
   std::vector<double> thresholds;
-  if (config.task() != v1::TASK_MULTI_LABEL) return thresholds;
+  if (!HasThresholds(config.task())) return thresholds;
+  if (config.task() == v1::TASK_BINARY) labels = labels.last(1);
+  if (config.has_tuned_thresholds()) return std::vector<double>(labels.size(), 0.5);
   const auto& by_label = config.thresholds().by_label();
   for (const std::string& label : labels) {
     const auto given = by_label.find(label);

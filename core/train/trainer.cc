@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/train/decisions.h"
 #include "core/train/evaluate.h"
 #include "core/train/measure.h"
 #include "core/train/publish.h"
@@ -98,7 +99,9 @@ absl::Status Trainer::FinishEpoch() {
   report.set_learning_rate(learning_rate_);
   report.set_data_wait_share(data_wait_.End(options_.clock->Elapsed(), loader_->waited()));
   if (HasExamples(options_.validation)) {
-    ASSIGN_OR_RETURN(v1::Report found, EvaluateOn(*options_.validation));
+    ASSIGN_OR_RETURN(
+        v1::Report found,
+        EvaluateOn(*options_.validation, GivenDecisions(options_.job.config(), options_.labels)));
     *report.mutable_validation() = std::move(*found.mutable_measures());
   }
   const absl::Duration now = options_.clock->Elapsed();
@@ -170,8 +173,11 @@ absl::Status Trainer::Finish() {
     RETURN_IF_ERROR(checkpoints_.RestoreModel(best_->step, *training_->weights()));
   }
   RETURN_IF_ERROR(RoundToStorage(options_.job.config(), *training_->weights()));
+  run.target_scale = target_scale_;
+  ASSIGN_OR_RETURN(run.decisions, FindDecisions());
   const bool has_test = HasExamples(options_.test);
-  ASSIGN_OR_RETURN(run.report, EvaluateOn(has_test ? *options_.test : *options_.validation));
+  ASSIGN_OR_RETURN(run.report,
+                   EvaluateOn(has_test ? *options_.test : *options_.validation, run.decisions));
   run.report.set_dataset(options_.job.dataset());
   run.report.set_dataset_revision(options_.job.dataset_revision());
   run.report.set_split(has_test ? v1::SPLIT_TEST : v1::SPLIT_VALIDATION);
@@ -181,16 +187,35 @@ absl::Status Trainer::Finish() {
                     options_.clock);
 }
 
-absl::StatusOr<v1::Report> Trainer::EvaluateOn(const Dataset& dataset) {
+absl::StatusOr<Decisions> Trainer::FindDecisions() {
+  const v1::TrainingConfig& config = options_.job.config();
+  Decisions given = GivenDecisions(config, options_.labels);
+  if (!NeedsTuning(config)) return given;
+  if (!HasExamples(options_.validation)) {
+    return absl::FailedPreconditionError(
+        "the validation split is empty, expected images to tune decisions on");
+  }
+  ASSIGN_OR_RETURN(const Predictions validation,
+                   PredictAll(*options_.validation, EvaluateOptionsFor(std::move(given)),
+                              *inference_, *evaluator_));
+  return TuneDecisions(config, options_.labels, validation);
+}
+
+EvaluateOptions Trainer::EvaluateOptionsFor(Decisions decisions) const {
   EvaluateOptions evaluation;
   evaluation.task = options_.job.config().task();
   evaluation.labels = options_.labels;
-  evaluation.thresholds = ThresholdsOf(options_.job.config(), options_.labels);
+  evaluation.decisions = std::move(decisions);
+  evaluation.target_scale = target_scale_;
   evaluation.batch = inference_->max_batch();
   evaluation.loader_threads = static_cast<int>(options_.job.config().loader_threads());
   evaluation.cancel = options_.cancel;
   evaluation.clock = options_.clock;
-  return Evaluate(dataset, evaluation, *inference_, *evaluator_);
+  return evaluation;
+}
+
+absl::StatusOr<v1::Report> Trainer::EvaluateOn(const Dataset& dataset, Decisions decisions) {
+  return Evaluate(dataset, EvaluateOptionsFor(std::move(decisions)), *inference_, *evaluator_);
 }
 
 absl::Status Trainer::SaveCheckpoint(const v1::Measures* validation, bool best) {

@@ -28,6 +28,7 @@
 #include "core/data/dataset.h"
 #include "core/data/loader.h"
 #include "core/train/data_wait.h"
+#include "core/train/evaluate.h"
 #include "core/train/events.h"
 #include "core/train/progress.h"
 #include "core/train/run_checkpoints.h"
@@ -84,7 +85,9 @@ class Trainer {
 
   int64_t EndOfEpoch() const { return (position_.epoch + 1) * loader_->steps_per_epoch(); }
   std::string ModelFolder() const { return JoinPath(options_.job.output_folder(), "model"); }
-  absl::StatusOr<v1::Report> EvaluateOn(const Dataset& dataset);
+  EvaluateOptions EvaluateOptionsFor(Decisions decisions) const;
+  absl::StatusOr<v1::Report> EvaluateOn(const Dataset& dataset, Decisions decisions);
+  absl::StatusOr<Decisions> FindDecisions();
   absl::Status SaveCheckpoint(const v1::Measures* validation, bool best);
   absl::Status Emit(v1::JobEvent event);
   absl::Status EmitProgress();
@@ -97,6 +100,8 @@ class Trainer {
   std::unique_ptr<BucketExecutor> evaluator_;
   RunCheckpoints checkpoints_;
   std::optional<Schedule> schedule_;
+  std::optional<TargetScale> target_scale_;  // regression
+  std::unique_ptr<ScaledDataset> scaled_train_;
   std::unique_ptr<BatchLoader> loader_;
   std::optional<ProgressMeter> meter_;
   DataWait data_wait_;  // of this attempt

@@ -70,8 +70,8 @@ absl::Status Trainer::Prepare() {
 absl::Status Trainer::PrepareNet(const v1::Execution& execution) {
   const v1::TrainingConfig& config = options_.job.config();
   const CompileOptions compile = CompileOptionsOf(execution, notes_);
-  const int labels = static_cast<int>(options_.labels.size());
-  ASSIGN_OR_RETURN(Net net, BuildNet(NetOptionsOf(config, labels), config.batch_size()));
+  const int outputs = OutputsOf(config.task(), static_cast<int>(options_.labels.size()));
+  ASSIGN_OR_RETURN(Net net, BuildNet(NetOptionsOf(config, outputs), config.batch_size()));
   net.graph = InParameterType(std::move(net.graph), config);
   ASSIGN_OR_RETURN(training_,
                    TrainingStep::Create(net, config, options_.labels, *options_.backend, compile));
@@ -82,7 +82,7 @@ absl::Status Trainer::PrepareNet(const v1::Execution& execution) {
   buckets.compile = compile;
   // The plan of training is not that of inference, which is free to have its own.
   buckets.compile.layout_plan = LayoutPlan::kDefault;
-  ASSIGN_OR_RETURN(Graph graph, WithHead(net, HeadOf(config)));
+  ASSIGN_OR_RETURN(Graph graph, InferenceGraphOf(net, config));
   ASSIGN_OR_RETURN(graph, WithF32Ports(std::move(graph)));
   ASSIGN_OR_RETURN(inference_,
                    BucketPrograms::Create(std::move(graph), training_->weights(), buckets));
@@ -100,19 +100,33 @@ absl::Status Trainer::PreparePosition(const RunCheckpoints::Found& found) {
     saved_step_ = position_.step;
   }
   const v1::TrainingConfig& config = options_.job.config();
-  const int64_t steps_per_epoch = StepsPerEpoch(options_.train->size(), config.batch_size());
+  ASSIGN_OR_RETURN(SamplingPlan plan, SamplingPlanOf(config, *options_.train));
+  const auto sampling = std::make_shared<const SamplingPlan>(std::move(plan));
+  if (sampling->EpochLength() < config.batch_size()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "an epoch has ", sampling->EpochLength(),
+        " images by config.sampling, expected at least one batch of ", config.batch_size()));
+  }
+  const int64_t steps_per_epoch = StepsPerEpoch(sampling->EpochLength(), config.batch_size());
   schedule_.emplace(config, steps_per_epoch);
   if (position_.step > 0) {
     learning_rate_ = schedule_->LearningRate(position_.step - 1, PlateauFactor(position_.plateau));
   }
   BatchLoader::Options loading;
   loading.dataset = options_.train;
+  if (config.task() == v1::TASK_REGRESSION) {
+    ASSIGN_OR_RETURN(target_scale_, FindTargetScale(*options_.train));
+    scaled_train_ = std::make_unique<ScaledDataset>(*options_.train, *target_scale_);
+    loading.dataset = scaled_train_.get();
+  }
   loading.batch_size = static_cast<int>(config.batch_size());
   loading.seed = HashKey(config.seed(), kBatches);
   loading.first_step = position_.step;
   loading.end_step = schedule_->total_steps();
   loading.augment = AugmentOptionsOf(config);
   loading.mix = MixOptionsOf(config);
+  loading.sampling = sampling;
+  ASSIGN_OR_RETURN(loading.augment_strength, AugmentStrengthsOf(config, *options_.train));
   loading.threads = static_cast<int>(config.loader_threads());
   loading.depth = static_cast<int>(config.prefetch_batches());
   loading.clock = options_.clock;

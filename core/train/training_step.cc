@@ -29,7 +29,9 @@ absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
   regions.slots = SlotCount(recipe.update);
   regions.gradients = true;
   ASSIGN_OR_RETURN(step->weights_, Weights::Create(backend, net.graph, regions));
-  step->single_label_ = config.task() != v1::TASK_MULTI_LABEL;
+  step->task_ = config.task();
+  step->binary_weights_ = BinaryWeightsOf(config, labels);
+  step->example_weights_ = Tensor({DType::kF32, {config.batch_size()}});
   step->reads_step_ = program->FindInput("step") >= 0;
   step->reads_seed_ = program->FindInput("seed") >= 0;
   step->step_ = Tensor({DType::kI64, {1}});
@@ -37,7 +39,8 @@ absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
   *step->seed_.as<int64_t>() = static_cast<int64_t>(config.seed());
   step->loss_ = Tensor({DType::kF32, {1}});
   step->probabilities_ =
-      Tensor({DType::kF32, {config.batch_size(), static_cast<int64_t>(labels.size())}});
+      Tensor({DType::kF32,
+              {config.batch_size(), OutputsOf(config.task(), static_cast<int>(labels.size()))}});
   ASSIGN_OR_RETURN(step->executor_, Executor::Create(std::move(program), step->weights_));
   return step;
 }
@@ -55,7 +58,7 @@ absl::StatusOr<TrainingStep::Outcome> TrainingStep::Run(const Batch& batch, int6
 absl::Status TrainingStep::SetInputs(const Batch& batch, int64_t step, double learning_rate) {
   RETURN_IF_ERROR(executor_->SetInput("pixels", batch.pixels));
   RETURN_IF_ERROR(executor_->SetInput("targets", batch.targets));
-  RETURN_IF_ERROR(executor_->SetInput("example_weights", batch.weights));
+  RETURN_IF_ERROR(executor_->SetInput("example_weights", WeightsOf(batch)));
   RETURN_IF_ERROR(executor_->SetScalar("learning_rate", learning_rate));
   *step_.as<int64_t>() = step;
   if (reads_step_) RETURN_IF_ERROR(executor_->SetInput("step", step_));
@@ -63,12 +66,24 @@ absl::Status TrainingStep::SetInputs(const Batch& batch, int64_t step, double le
   return absl::OkStatus();
 }
 
-double TrainingStep::Accuracy(const TensorView& targets) const {
+TensorView TrainingStep::WeightsOf(const Batch& batch) {
+  if (binary_weights_.empty()) return batch.weights;
+  for (int64_t i = 0; i < batch.weights.count(); ++i) {
+    const float positive = batch.targets.as<float>()[i];  // in between for mixed examples
+    example_weights_.as<float>()[i] =
+        batch.weights.as<float>()[i] *
+        (binary_weights_[0] * (1 - positive) + binary_weights_[1] * positive);
+  }
+  return example_weights_.view();
+}
+
+std::optional<double> TrainingStep::Accuracy(const TensorView& targets) const {
+  if (IsRegression(task_)) return std::nullopt;
   const int64_t examples = targets.type.dims[0], labels = targets.type.dims[1];
   const float* truth = targets.as<float>();
   const float* found = probabilities_.as<float>();
   int64_t right = 0;
-  if (!single_label_) {
+  if (task_ != v1::TASK_SINGLE_LABEL) {
     for (int64_t i = 0; i < examples * labels; ++i) {
       right += (truth[i] >= 0.5f) == (found[i] >= 0.5f);
     }

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -23,7 +25,9 @@ class TrainingStep {
  public:
   struct Outcome {
     double loss = 0;
-    double accuracy = 0;  // single-label: right examples; multi-label: right decisions at 0.5
+    // Share of right examples; multi-label and binary: of right decisions at 0.5; none for
+    // regression.
+    std::optional<double> accuracy;
   };
 
   // `net` has the batch of `config`, which is complete. The weights, zeroed, have room for
@@ -43,11 +47,14 @@ class TrainingStep {
  private:
   TrainingStep() = default;
   absl::Status SetInputs(const Batch& batch, int64_t step, double learning_rate);
-  double Accuracy(const TensorView& targets) const;
+  std::optional<double> Accuracy(const TensorView& targets) const;
+  TensorView WeightsOf(const Batch& batch);
 
   std::shared_ptr<Weights> weights_;
   std::unique_ptr<Executor> executor_;
-  bool single_label_ = true;
+  v1::Task task_ = v1::TASK_SINGLE_LABEL;
+  std::vector<float> binary_weights_;  // of negative and positive examples; empty: all 1
+  Tensor example_weights_;             // f32 [N], with binary_weights_
   bool reads_step_ = false;
   bool reads_seed_ = false;
   Tensor seed_, step_;    // i64 [1]: a double holds no seed of 64 bits

@@ -16,7 +16,10 @@ namespace {
 // After the store refused to take a job's end (a full disk), the next try.
 constexpr absl::Duration kStoreRetry = absl::Seconds(5);
 
+// Regression has none; its R² is what comes nearest to it.
 double AccuracyOf(const v1::Measures& measures) {
+  if (measures.has_regression()) return measures.regression().r2();
+  if (measures.has_binary()) return measures.binary().accuracy();
   return measures.has_multi_label() ? 1 - measures.multi_label().hamming_loss()
                                     : measures.single_label().accuracy();
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "core/base/status.h"
+#include "core/train/config.h"
 #include "google/protobuf/util/time_util.h"
 #include "server/rpc/errors.h"
 
@@ -26,6 +27,16 @@ v1::SizeStatistics ToProto(const SizeStatistics& size) {
   proto.set_min(size.min);
   proto.set_median(size.median);
   proto.set_max(size.max);
+  return proto;
+}
+
+v1::TargetStatistics ToProto(const TargetStatistics& target) {
+  v1::TargetStatistics proto;
+  proto.set_name(target.name);
+  proto.set_mean(target.mean);
+  proto.set_min(target.min);
+  proto.set_max(target.max);
+  proto.set_stddev(target.stddev);
   return proto;
 }
 
@@ -58,6 +69,8 @@ v1::ImportErrorReason ToProto(ImportFault fault) {
       return v1::IMPORT_ERROR_REASON_NOT_FOUND;
     case ImportFault::kOutsideDataRoot:
       return v1::IMPORT_ERROR_REASON_OUTSIDE_DATA_ROOT;
+    case ImportFault::kBadNumber:
+      return v1::IMPORT_ERROR_REASON_BAD_NUMBER;
   }
   return v1::IMPORT_ERROR_REASON_UNSPECIFIED;
 }
@@ -75,10 +88,6 @@ SplitPlan ToPlan(const v1::SplitPlan& proto) {
 }
 
 }  // namespace
-
-v1::Task ToProto(Task task) {
-  return task == Task::kMultiLabel ? v1::TASK_MULTI_LABEL : v1::TASK_SINGLE_LABEL;
-}
 
 v1::Split ToProto(Split split) {
   switch (split) {
@@ -98,8 +107,11 @@ v1::Dataset ToProto(const DatasetSpec& spec, const DatasetStatistics& statistics
   proto.set_name(spec.name);
   proto.set_task(ToProto(spec.task));
   proto.set_revision(statistics.revision);
+  for (const TargetStatistics& target : statistics.targets) {
+    if (with_labels) *proto.add_targets() = ToProto(target);
+  }
   for (const LabelCounts& counts : statistics.labels) {
-    if (!with_labels) break;
+    if (!with_labels || IsRegression(spec.task)) break;
     v1::LabelCounts* label = proto.add_labels();
     label->set_label(counts.label);
     *label->mutable_images() = ToProto(counts.images);
@@ -154,9 +166,18 @@ absl::StatusOr<DatasetSpec> ToSpec(const v1::CreateDatasetRequest& request) {
     case v1::TASK_MULTI_LABEL:
       spec.task = Task::kMultiLabel;
       break;
+    case v1::TASK_BINARY:
+      spec.task = Task::kBinary;
+      break;
+    case v1::TASK_REGRESSION:
+      spec.task = Task::kRegression;
+      break;
+    case v1::TASK_UNIT_REGRESSION:
+      spec.task = Task::kUnitRegression;
+      break;
     default:
       return InvalidField("task", absl::StrCat("found ", static_cast<int>(request.task()),
-                                               ", expected TASK_SINGLE_LABEL or TASK_MULTI_LABEL"));
+                                               ", expected a value of fovea.v1.Task"));
   }
   spec.labels.assign(request.labels().begin(), request.labels().end());
   spec.split_plan = ToPlan(request.split_plan());

@@ -10,7 +10,6 @@
 
 namespace fovea {
 
-v1::Task ToProto(Task task);
 v1::Split ToProto(Split split);
 // `with_labels` false leaves the counts by label out, as List does.
 v1::Dataset ToProto(const DatasetSpec& spec, const DatasetStatistics& statistics, bool with_labels);

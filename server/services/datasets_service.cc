@@ -151,7 +151,7 @@ class DatasetsService : public v1::Datasets::CallbackService {
         return FillFrom(ImportFormat::kCsvManifest, request.csv_manifest().path(), path, task,
                         sink);
       case v1::ImportPathRequest::kIdx:
-        RETURN_IF_ERROR(ExpectSingleLabel("idx", task));
+        RETURN_IF_ERROR(ExpectOneLabel("idx", task));
         return ImportIdx(path, request.idx().images_path(), request.idx().labels_path(), sink);
       case v1::ImportPathRequest::kJsonLines:
         return FillFrom(ImportFormat::kJsonLines, request.json_lines().path(), path, task, sink);
@@ -181,7 +181,7 @@ class DatasetsService : public v1::Datasets::CallbackService {
       case ImportFormat::kJsonLines:
         return ImportJsonLines(options, from, sink);
       case ImportFormat::kCifarBinary:
-        RETURN_IF_ERROR(ExpectSingleLabel("cifar_binary", task));
+        RETURN_IF_ERROR(ExpectOneLabel("cifar_binary", task));
         return ImportCifarBinary(options, from, sink);
       case ImportFormat::kWebDataset:
         return ImportWebDataset(options, from, sink);
@@ -189,9 +189,10 @@ class DatasetsService : public v1::Datasets::CallbackService {
     return absl::InternalError("a format without a reader");
   }
 
-  static absl::Status ExpectSingleLabel(absl::string_view format, Task task) {
-    if (task == Task::kSingleLabel) return absl::OkStatus();
-    return InvalidField(format, "found a multi-label data set, expected a single-label one");
+  static absl::Status ExpectOneLabel(absl::string_view format, Task task) {
+    if (HasOneLabel(task)) return absl::OkStatus();
+    return InvalidField(format, absl::StrCat("found a ", TaskName(task), " data set, expected ",
+                                             "a single_label or binary one"));
   }
 
   const DatasetsServiceOptions options_;

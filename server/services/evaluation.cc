@@ -11,7 +11,9 @@
 #include "core/base/scoped_width.h"
 #include "core/base/status.h"
 #include "core/data/store_dataset.h"
+#include "core/train/config.h"
 #include "core/train/evaluate.h"
+#include "core/train/recipe.h"
 #include "server/rpc/errors.h"
 #include "server/services/dataset_convert.h"
 
@@ -58,6 +60,41 @@ absl::StatusOr<std::vector<int>> IndexLabels(const std::vector<std::string>& fou
   return index;
 }
 
+// Binary: a data set may hold the positive label for the negative one.
+class Flipped : public Dataset {
+ public:
+  explicit Flipped(const Dataset& dataset) : dataset_(dataset) {}
+  int64_t size() const override { return dataset_.size(); }
+  PixelShape shape() const override { return dataset_.shape(); }
+  int labels() const override { return dataset_.labels(); }
+  std::string Id(int64_t i) const override { return dataset_.Id(i); }
+  absl::Status Read(int64_t i, uint8_t* pixels, float* target) const override {
+    RETURN_IF_ERROR(dataset_.Read(i, pixels, target));
+    target[0] = 1 - target[0];
+    return absl::OkStatus();
+  }
+
+ private:
+  const Dataset& dataset_;
+};
+
+// The data set as the model sees it: its targets in the order of the model's labels.
+absl::StatusOr<std::unique_ptr<Dataset>> AsTheModelSees(const StoreDataset& stored,
+                                                        const v1::ModelManifest& manifest) {
+  ASSIGN_OR_RETURN(std::vector<int> index, IndexLabels(stored.label_names(), manifest));
+  if (manifest.task() == v1::TASK_BINARY && index.front() == 1) {
+    return std::make_unique<Flipped>(stored);
+  }
+  if (manifest.task() == v1::TASK_BINARY)
+    return std::make_unique<Relabelled>(stored, std::vector<int>{0}, 1);
+  if (IsRegression(manifest.task()) && static_cast<int>(index.size()) != manifest.labels_size()) {
+    return InvalidField(
+        "dataset", absl::StrCat("found ", index.size(), " targets, expected all of model \"",
+                                manifest.name(), "\": ", absl::StrJoin(manifest.labels(), ", ")));
+  }
+  return std::make_unique<Relabelled>(stored, std::move(index), manifest.labels_size());
+}
+
 absl::Status CheckTask(const v1::ModelManifest& manifest, const DatasetSpec& spec) {
   if (manifest.task() == ToProto(spec.task)) return absl::OkStatus();
   return InvalidField("dataset", absl::StrCat("found ", v1::Task_Name(ToProto(spec.task)),
@@ -86,8 +123,7 @@ absl::StatusOr<v1::Report> EvaluateOn(const ServedVersion& model, const DatasetS
                                        "the ", SplitName(split), " split, expected some")),
                       "EMPTY_SPLIT");
   }
-  ASSIGN_OR_RETURN(std::vector<int> index, IndexLabels(stored->label_names(), manifest));
-  const Relabelled dataset(*stored, std::move(index), model.labels());
+  ASSIGN_OR_RETURN(const std::unique_ptr<Dataset> dataset, AsTheModelSees(*stored, manifest));
 
   const ScopedWidth scoped_width(width);
   ASSIGN_OR_RETURN(const std::unique_ptr<BucketExecutor> executor,
@@ -95,18 +131,19 @@ absl::StatusOr<v1::Report> EvaluateOn(const ServedVersion& model, const DatasetS
   EvaluateOptions options;
   options.task = manifest.task();
   options.labels.assign(manifest.labels().begin(), manifest.labels().end());
-  options.thresholds.assign(manifest.thresholds().begin(), manifest.thresholds().end());
+  options.decisions.thresholds.assign(manifest.thresholds().begin(), manifest.thresholds().end());
+  if (manifest.has_open_set()) options.decisions.open_set = manifest.open_set();
   options.batch = model.programs()->max_batch();
   options.cancel = &cancel;
-  ASSIGN_OR_RETURN(v1::Report report, Evaluate(dataset, options, *model.programs(), *executor));
+  ASSIGN_OR_RETURN(v1::Report report, Evaluate(*dataset, options, *model.programs(), *executor));
   report.set_dataset(store.spec().name);
   report.set_dataset_revision(source.revision);
   report.set_split(ToProto(split));
   *report.mutable_choices() = manifest.report().choices();
 
-  metrics.images_evaluated.Add(static_cast<double>(dataset.size()));
+  metrics.images_evaluated.Add(static_cast<double>(dataset->size()));
   if (const auto program = model.programs()->Get(1); program.ok()) {
-    metrics.evaluate_flops.Add((*program)->flops() * static_cast<double>(dataset.size()));
+    metrics.evaluate_flops.Add((*program)->flops() * static_cast<double>(dataset->size()));
   }
   return report;
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "core/base/status.h"
+#include "core/model/open_set.h"
 #include "google/protobuf/util/time_util.h"
 #include "server/rpc/errors.h"
 #include "server/serving/scoring.h"
@@ -51,6 +52,19 @@ PredictImage ToImage(const v1::Image& image) {
 google::protobuf::Duration ToProto(absl::Duration duration) {
   return google::protobuf::util::TimeUtil::NanosecondsToDuration(
       absl::ToInt64Nanoseconds(duration));
+}
+
+absl::Status CheckForModel(const v1::PredictRequest& request, const ServedVersion& model) {
+  if (request.has_threshold() && !model.has_thresholds()) {
+    return InvalidField(
+        "threshold",
+        absl::StrCat("found one for a ", model.regression() ? "regression" : "single-label",
+                     " model, expected none"));
+  }
+  if (request.has_top_k() && model.regression()) {
+    return InvalidField("top_k", "found one for a regression model, expected none");
+  }
+  return absl::OkStatus();
 }
 
 // Errors that are about the picture's bytes, not about the server.
@@ -106,15 +120,14 @@ PredictReactor::PredictReactor(const Method& method, grpc::CallbackServerContext
 }
 
 void PredictReactor::Begin(ModelHandle model) {
-  if (request_.has_threshold() && !model->multi_label()) {
-    Finish(
-        call_.End(InvalidField("threshold", "found one for a single-label model, expected none")));
+  if (const absl::Status status = CheckForModel(request_, *model); !status.ok()) {
+    Finish(call_.End(status));
     return;
   }
-  if (model->multi_label()) {
+  if (model->has_thresholds()) {
     const auto& own = model->manifest().thresholds();
     thresholds_.assign(own.begin(), own.end());
-    thresholds_.resize(model->labels(), 0.5f);
+    thresholds_.resize(model->outputs(), 0.5f);
     if (request_.has_threshold())
       std::fill(thresholds_.begin(), thresholds_.end(), request_.threshold());
   }
@@ -163,6 +176,7 @@ absl::Status PredictReactor::Error(const PredictResult& result) const {
 
 void PredictReactor::Fill(const PredictResult& result) {
   const size_t labels = static_cast<size_t>(model_->labels());
+  const size_t outputs = static_cast<size_t>(model_->outputs());
   const int top_k = request_.has_top_k()
                         ? static_cast<int>(std::min<size_t>(request_.top_k(), labels))
                         : static_cast<int>(labels);
@@ -171,15 +185,42 @@ void PredictReactor::Fill(const PredictResult& result) {
   response_->mutable_predictions()->Reserve(request_.images_size());
   for (int i = 0; i < request_.images_size(); ++i) {
     v1::Prediction* prediction = response_->add_predictions();
-    const absl::Span<const float> row(result.probabilities.data() + i * labels, labels);
-    for (const Scored& scored : TopLabels(row, top_k, thresholds_)) {
+    const absl::Span<const float> row(result.outputs.data() + i * outputs, outputs);
+    if (model_->regression()) {
+      FillValues(row, prediction);
+      continue;
+    }
+    const bool rejected = FillOpenSet(row, prediction);
+    const bool binary = model_->manifest().task() == v1::TASK_BINARY;
+    for (const Scored& scored : binary ? BinaryLabels(row[0], top_k, thresholds_[0])
+                                       : TopLabels(row.first(labels), top_k, thresholds_)) {
       v1::ScoredLabel* label = prediction->add_labels();
       label->set_label(model_->manifest().labels(scored.index));
       label->set_index(scored.index);
       label->set_probability(scored.probability);
-      label->set_applies(scored.applies);
+      label->set_applies(scored.applies && !rejected);
     }
   }
+}
+
+void PredictReactor::FillValues(absl::Span<const float> row, v1::Prediction* prediction) const {
+  for (size_t i = 0; i < row.size(); ++i) {
+    v1::PredictedValue* value = prediction->add_values();
+    value->set_name(model_->manifest().labels(static_cast<int>(i)));
+    value->set_value(row[i]);
+  }
+}
+
+bool PredictReactor::FillOpenSet(absl::Span<const float> row, v1::Prediction* prediction) const {
+  const v1::ModelManifest& manifest = model_->manifest();
+  if (!manifest.has_open_set()) return false;
+  const size_t labels = static_cast<size_t>(model_->labels());
+  const double score = OpenSetScore(manifest.open_set(), row.first(labels), row.subspan(labels));
+  v1::OpenSetVerdict* verdict = prediction->mutable_open_set();
+  verdict->set_rejected(score < manifest.open_set().threshold());
+  verdict->set_score(score);
+  verdict->set_threshold(manifest.open_set().threshold());
+  return verdict->rejected();
 }
 
 }  // namespace fovea

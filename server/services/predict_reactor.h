@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "core/base/cancel.h"
 #include "fovea/v1/classifier.pb.h"
 #include "grpcpp/support/server_callback.h"
@@ -40,13 +41,16 @@ class PredictReactor : public grpc::ServerUnaryReactor {
   void End(const PredictResult& result);
   absl::Status Error(const PredictResult& result) const;
   void Fill(const PredictResult& result);
+  void FillValues(absl::Span<const float> row, v1::Prediction* prediction) const;
+  // The verdict on one picture, where the model has one; true: rejected.
+  bool FillOpenSet(absl::Span<const float> row, v1::Prediction* prediction) const;
 
   const Call call_;
   const Shared& shared_;
   const v1::PredictRequest& request_;
   v1::PredictResponse* const response_;
   const std::shared_ptr<CancelToken> cancel_ = std::make_shared<CancelToken>();
-  std::vector<float> thresholds_;  // multi-label
+  std::vector<float> thresholds_;  // multi-label and binary
   ModelHandle model_;
 };
 

@@ -110,7 +110,7 @@ void Predictor::Queue(const std::shared_ptr<Work>& work) const {
       result = std::move(work->result);
     }
     result.status = status;
-    result.probabilities = std::move(finished.output);
+    result.outputs = std::move(finished.output);
     result.queue = finished.queue;
     result.compute = finished.compute;
     work->done(std::move(result));

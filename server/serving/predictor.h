@@ -40,8 +40,8 @@ struct PredictRequest {
 
 struct PredictResult {
   absl::Status status;
-  int failed_image = -1;             // the image that `status` is about
-  std::vector<float> probabilities;  // [images, labels]
+  int failed_image = -1;       // the image that `status` is about
+  std::vector<float> outputs;  // [images, ServedVersion::outputs()]
   absl::Duration decode, queue, compute;
 };
 

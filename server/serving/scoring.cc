@@ -26,4 +26,12 @@ std::vector<Scored> TopLabels(absl::Span<const float> probabilities, int k,
   return labels;
 }
 
+std::vector<Scored> BinaryLabels(float probability, int k, float threshold) {
+  const float both[] = {1 - probability, probability};
+  std::vector<Scored> labels = TopLabels(both, k, {});
+  const int applies = probability >= threshold ? 1 : 0;
+  for (Scored& label : labels) label.applies = label.index == applies;
+  return labels;
+}
+
 }  // namespace fovea

@@ -20,4 +20,8 @@ struct Scored {
 std::vector<Scored> TopLabels(absl::Span<const float> probabilities, int k,
                               absl::Span<const float> thresholds);
 
+// Binary: both labels, index 0 negative and 1 positive, from the positive one's probability. It
+// applies from the threshold on, else the other one does. Order and k as TopLabels.
+std::vector<Scored> BinaryLabels(float probability, int k, float threshold);
+
 }  // namespace fovea

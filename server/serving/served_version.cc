@@ -30,17 +30,23 @@ absl::StatusOr<std::unique_ptr<BatchEngine>> MakeEngine(std::shared_ptr<BucketPr
 
 // One run on black pictures, so that the first request finds everything in place.
 absl::Status Warm(const std::shared_ptr<BucketPrograms>& programs, size_t example_bytes,
-                  int labels) {
+                  int outputs) {
   ASSIGN_OR_RETURN(const std::unique_ptr<BatchEngine> engine, MakeEngine(programs));
   const std::vector<uint8_t> pixels(example_bytes);
-  std::vector<float> output(labels);
+  std::vector<float> output(outputs);
   const uint8_t* example = pixels.data();
   return engine->Run({&example, 1}, output.data());
 }
 
 }  // namespace
 
-bool ServedVersion::multi_label() const { return manifest_.task() == v1::TASK_MULTI_LABEL; }
+bool ServedVersion::regression() const {
+  return manifest_.task() == v1::TASK_REGRESSION || manifest_.task() == v1::TASK_UNIT_REGRESSION;
+}
+
+bool ServedVersion::has_thresholds() const {
+  return manifest_.task() == v1::TASK_MULTI_LABEL || manifest_.task() == v1::TASK_BINARY;
+}
 
 absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
                                                                    const Options& options) {
@@ -63,7 +69,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
         absl::StrCat("model \"", served->name(), "\": its graph takes ", example_bytes,
                      " bytes an image, its preprocessing gives ", served->shape_.bytes()));
   }
-  RETURN_IF_ERROR(Warm(served->programs_, example_bytes, served->labels()));
+  RETURN_IF_ERROR(Warm(served->programs_, example_bytes, served->outputs()));
 
   Batcher::Options batcher;
   batcher.name = served->name();
@@ -72,7 +78,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   batcher.executors = options.executors;
   batcher.width = options.width;
   batcher.example_bytes = example_bytes;
-  batcher.outputs = served->labels();
+  batcher.outputs = served->outputs();
   batcher.slots = options.slots;
   batcher.metrics = options.metrics->predict;
   batcher.model_metrics = options.metrics->ForModel(served->name());

@@ -40,7 +40,13 @@ class ServedVersion {
   // What pictures are brought to.
   const PixelShape& shape() const { return shape_; }
   int labels() const { return manifest_.labels_size(); }
-  bool multi_label() const;
+  // Floats that the engine gives for each picture: the probabilities of all labels (binary: of the
+  // positive one; regression: the values), then, where open-set rejection goes by the energy, their
+  // logits.
+  int outputs() const { return static_cast<int>(programs_->row_count()); }
+  bool regression() const;
+  // Whether labels apply from thresholds on.
+  bool has_thresholds() const;
 
   Batcher& batcher() const { return *batcher_; }
   const std::shared_ptr<BucketPrograms>& programs() const { return programs_; }

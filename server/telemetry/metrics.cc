@@ -69,7 +69,8 @@ TrainingMetrics MakeTraining(MetricsRegistry& registry) {
             "Share of right decisions on training images, mean of the last second's steps.");
   metrics.validation_accuracy =
       gauge("fovea_training_validation_accuracy_ratio",
-            "Share of right decisions on the validation split after the last epoch.");
+            "Share of right decisions (regression: R2) on the validation split after the last "
+            "epoch.");
   metrics.validation_loss =
       gauge("fovea_training_validation_loss", "Loss on the validation split after the last epoch.");
   metrics.share_of_peak =

@@ -77,9 +77,15 @@ TEST(DescribeModel, ShowsLayersAndTotals) {
   layer->set_parameters(160);
   layer->set_flops(115200);
   model.set_total_parameters(160);
+  model.add_thresholds(0.25);
+  model.mutable_open_set()->mutable_energy();
+  model.mutable_open_set()->set_threshold(4.5);
+  model.mutable_open_set()->set_accepted_share(0.95);
   const std::string text = DescribeModel(model);
   EXPECT_THAT(text, HasSubstr("conv1  Conv  [1,16,20,20]         160  115 k\n"));
   EXPECT_THAT(text, HasSubstr("total"));
+  EXPECT_THAT(text, HasSubstr("thresholds               0.25\n"));
+  EXPECT_THAT(text, HasSubstr("open_set                 accepts from negative energy 4.5000 on "));
 }
 
 TEST(DescribePrediction, MarksLabelsThatApply) {
@@ -90,6 +96,16 @@ TEST(DescribePrediction, MarksLabelsThatApply) {
   label->set_applies(true);
   EXPECT_EQ(DescribePrediction("a.png", prediction, true), "a.png: *cat 0.7500\n");
   EXPECT_EQ(DescribePrediction("a.png", prediction, false), "a.png: cat 0.7500\n");
+}
+
+TEST(DescribePrediction, SaysWhatIsRejected) {
+  v1::Prediction prediction;
+  prediction.add_labels()->set_label("cat");
+  prediction.mutable_open_set()->set_rejected(true);
+  prediction.mutable_open_set()->set_score(0.25);
+  prediction.mutable_open_set()->set_threshold(0.5);
+  EXPECT_EQ(DescribePrediction("a.png", prediction, false),
+            "a.png: rejected (score 0.2500, expected at least 0.5000), cat 0.0000\n");
 }
 
 TEST(DescribeImport, ShowsSomeOfTheRejectedItems) {

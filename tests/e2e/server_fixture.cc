@@ -31,6 +31,10 @@ std::string TinyPng(int label, int variant) {
   return EncodePng(image).value();
 }
 
+std::string GreyPng(int width, int height, const std::string& pixels) {
+  return EncodePng({width, height, 1, {pixels.begin(), pixels.end()}}).value();
+}
+
 std::unique_ptr<grpc::ClientContext> Context(absl::Duration timeout) {
   auto context = std::make_unique<grpc::ClientContext>();
   context->set_deadline(absl::ToChronoTime(absl::Now() + timeout));

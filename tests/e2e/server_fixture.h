@@ -21,6 +21,9 @@ namespace fovea {
 // variants are equal.
 std::string TinyPng(int label, int variant);
 
+// A PNG of grey pixels, rows from the top: width x height bytes.
+std::string GreyPng(int width, int height, const std::string& pixels);
+
 // The context of a call that fails rather than hangs.
 std::unique_ptr<grpc::ClientContext> Context(absl::Duration timeout = absl::Seconds(120));
 

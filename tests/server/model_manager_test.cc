@@ -168,9 +168,9 @@ TEST_F(PredictorTest, AnswersARowOfProbabilitiesForEachImage) {
   const PredictResult result =
       Predict({{pixels_, PixelShape{4, 4, 1}}, {pixels_, PixelShape{2, 8, 1}}});
   ASSERT_TRUE(result.status.ok()) << result.status;
-  ASSERT_EQ(result.probabilities.size(), 6u);
+  ASSERT_EQ(result.outputs.size(), 6u);
   for (int row = 0; row < 2; ++row) {
-    const float* p = result.probabilities.data() + 3 * row;
+    const float* p = result.outputs.data() + 3 * row;
     EXPECT_NEAR(p[0] + p[1] + p[2], 1, 1e-5);
   }
 }

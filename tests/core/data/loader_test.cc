@@ -237,7 +237,7 @@ TEST(BatchLoader, RefusesWhatCannotBeBatched) {
   const absl::Status status = BatchLoader::Create(options).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
   EXPECT_THAT(std::string(status.message()),
-              ::testing::HasSubstr("batch size is 4, the data set has only 3 examples"));
+              ::testing::HasSubstr("batch size is 4, an epoch has only 3 examples"));
   options.order = BatchLoader::Order::kSequential;
   EXPECT_TRUE(absl::IsInvalidArgument(BatchLoader::Create(options).status()));
   options.augment = {};

@@ -44,6 +44,21 @@ TEST_F(ModelFormat, ReadsWhatItWrote) {
   }
 }
 
+TEST_F(ModelFormat, KeepsTheLogitsThatTheEnergyNeeds) {
+  Model model = testing::SomeModel();
+  model.manifest.mutable_open_set()->mutable_energy()->set_temperature(1);
+  const absl::Status without = WriteModel(files_, folder_, model);
+  EXPECT_EQ(without.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(without.message()),
+              HasSubstr("the graph has 1 outputs, expected 2: probabilities, logits"));
+  model.graph.MarkOutput(model.graph.Find("logits"));
+  ASSERT_TRUE(WriteModel(files_, folder_, model).ok());
+  const auto read = ReadModel(files_, folder_);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(ToText(read->graph), ToText(model.graph));
+  EXPECT_TRUE(read->manifest.open_set().has_energy());
+}
+
 TEST_F(ModelFormat, RefusesToWriteAModelThatContradictsItself) {
   Model model = testing::SomeModel();
   model.manifest.add_labels("three");

@@ -104,6 +104,14 @@ TEST(OnnxRoundTrip, LimitsWeightsOf16BitsToTheLargestOne) {
   EXPECT_EQ(imported->values.at("w").as<float>()[1], -65504.0f);
 }
 
+TEST(OnnxRoundTrip, KeepsASecondOutput) {
+  const Net net = testing::BuildOrDie("mlp", 4, 1, 3);
+  auto graph = WithHead(net, Head::kSoftmax);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  graph->MarkOutput(net.logits);
+  ExpectRoundTrip(*graph);
+}
+
 TEST(OnnxRoundTrip, KeepsDropoutAndItsSalt) {
   Net net = testing::BuildOrDie("mlp", 4, 1, 3, 0.25f);
   for (Node& node : net.graph.mutable_nodes()) {

@@ -68,7 +68,7 @@ TEST_F(EvaluateTest, MeasuresSeveralLabels) {
   Make(Head::kSigmoid);
   const InMemoryDataset bars = testing::Bars(8, v1::TASK_MULTI_LABEL, 5);
   options_.task = v1::TASK_MULTI_LABEL;
-  options_.thresholds = {0, 0, 1};  // always, always, never
+  options_.decisions.thresholds = {0, 0, 1};  // always, always, never
   const auto report = Evaluate(bars, options_, *programs_, *executor_);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(report->labels(0).recall(), 1);

@@ -15,6 +15,7 @@ namespace {
 constexpr int64_t kTrainExamples = 26;
 
 bool Applies(int64_t example, int label, v1::Task task) {
+  if (task == v1::TASK_BINARY) return example % 2 == 1;
   return task == v1::TASK_MULTI_LABEL ? (example >> label & 1) != 0 : example % kLabels == label;
 }
 
@@ -22,8 +23,18 @@ Example Bar(int64_t i, v1::Task task, Random& random) {
   Example example;
   example.image = {kSide, kSide, 1, std::vector<uint8_t>(kSide * kSide)};
   example.id = std::to_string(i);
+  if (IsRegression(task)) {
+    const double brightness = random.Uniform();
+    for (uint8_t& pixel : example.image.pixels) {
+      pixel = static_cast<uint8_t>(brightness * 192 + static_cast<double>(random.Below(64)));
+    }
+    example.target = {static_cast<float>(brightness), static_cast<float>(1 - brightness)};
+    if (task == v1::TASK_REGRESSION) example.target[0] = static_cast<float>(100 + 40 * brightness);
+    return example;
+  }
   for (uint8_t& pixel : example.image.pixels) pixel = static_cast<uint8_t>(random.Below(64));
-  for (int label = 0; label < kLabels; ++label) {
+  const int outputs = OutputsOf(task, kLabels);
+  for (int label = 0; label < outputs; ++label) {
     example.target.push_back(Applies(i, label, task) ? 1.0f : 0.0f);
     if (example.target.back() == 0) continue;
     for (int y = label * 4 + 1; y < label * 4 + 3; ++y) {
@@ -68,13 +79,25 @@ InMemoryDataset Bars(int64_t examples, v1::Task task, uint64_t seed) {
   return *InMemoryDataset::Create(std::move(all));
 }
 
-std::vector<std::string> BarLabels() { return {"top", "middle", "bottom"}; }
+std::vector<std::string> BarLabels(v1::Task task) {
+  if (task == v1::TASK_BINARY) return {"negative", "positive"};
+  if (IsRegression(task)) return {"brightness", "darkness"};
+  return {"top", "middle", "bottom"};
+}
+
+Task StoredTask(v1::Task task) {
+  for (const Task stored : {Task::kSingleLabel, Task::kMultiLabel, Task::kBinary, Task::kRegression,
+                            Task::kUnitRegression}) {
+    if (ToProto(stored) == task) return stored;
+  }
+  return Task::kSingleLabel;
+}
 
 DatasetStatistics BarsStatistics(v1::Task task, int64_t train, int64_t validation, int64_t test) {
   DatasetStatistics data;
-  data.task = task == v1::TASK_MULTI_LABEL ? Task::kMultiLabel : Task::kSingleLabel;
+  data.task = StoredTask(task);
   data.images = {train, validation, test};
-  for (const std::string& label : BarLabels()) data.labels.push_back({label, data.images});
+  for (const std::string& label : BarLabels(task)) data.labels.push_back({label, data.images});
   data.width = data.height = {kSide, kSide, kSide};
   data.images_by_channels = {{1, data.total()}};
   return data;
@@ -137,7 +160,7 @@ absl::StatusOr<v1::TrainerResult> TrainingRun::Attempt(bool resume, const Cancel
   if (validation_.has_value()) validation.emplace(*validation_, on_validation);
   options.validation = validation.has_value() ? &*validation : nullptr;
   options.test = test_.has_value() ? &*test_ : nullptr;
-  options.labels = BarLabels();
+  options.labels = BarLabels(job.config().task());
   options.backend = *FindBackend(BackendName(job.config().backend()));
   options.events = &sink;
   options.cancel = cancel;

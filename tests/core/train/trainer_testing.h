@@ -23,7 +23,9 @@ inline constexpr int kSide = 12;
 inline constexpr int kLabels = 3;
 
 // Grey pictures of noise with a bright bar for each label that applies. Single-label: example i has
-// label i mod kLabels; multi-label: the bits of i.
+// label i mod kLabels; multi-label: the bits of i; binary: a bar at the top for odd i. Regression:
+// noise as bright as the first target says, the second one says how dark; the first one of
+// TASK_REGRESSION is 100 and 40 times that.
 InMemoryDataset Bars(int64_t examples, v1::Task task, uint64_t seed);
 
 // The statistics that Complete() needs of such a data set.
@@ -81,6 +83,6 @@ class TrainingRun {
   std::optional<InMemoryDataset> validation_, test_;
 };
 
-std::vector<std::string> BarLabels();
+std::vector<std::string> BarLabels(v1::Task task = v1::TASK_SINGLE_LABEL);
 
 }  // namespace fovea::testing
