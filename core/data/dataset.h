@@ -13,8 +13,8 @@ namespace fovea {
 
 struct Example {
   Image image;
-  // [targets]: 1 where the label applies, else 0. Binary: one, 1 for the positive label.
-  // Regression: the numbers.
+  // [targets]: 1 where the label applies, NaN where that is unknown, else 0. Binary: one, 1 for the
+  // positive label. Regression: the numbers.
   std::vector<float> target;
   std::string id;
 };

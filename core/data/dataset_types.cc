@@ -5,13 +5,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "core/base/names.h"
 #include "core/base/status.h"
 
 namespace fovea {
 namespace {
 
-absl::Status ValidateLabels(const std::vector<std::string>& labels) {
+absl::Status ValidateLabels(Task task, const std::vector<std::string>& labels) {
   std::set<std::string> seen;
   for (size_t i = 0; i < labels.size(); ++i) {
     const std::string& label = labels[i];
@@ -19,6 +20,10 @@ absl::Status ValidateLabels(const std::vector<std::string>& labels) {
     if (label.size() > kMaxLabelBytes) {
       return absl::InvalidArgumentError(
           absl::StrCat("label ", i, " has ", label.size(), " bytes, at most ", kMaxLabelBytes));
+    }
+    if (!ParseLabelMark(task, label).known) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "label ", i, " \"", label, "\" begins with \"?\", which says that a label is unknown"));
     }
     if (!seen.insert(label).second) {
       return absl::InvalidArgumentError(
@@ -90,6 +95,11 @@ const char* SplitName(Split split) {
   return "unknown";
 }
 
+LabelMark ParseLabelMark(Task task, absl::string_view text) {
+  const bool known = task != Task::kMultiLabel || !absl::ConsumePrefix(&text, "?");
+  return {text, known};
+}
+
 const char* ImportFaultName(ImportFault fault) {
   switch (fault) {
     case ImportFault::kCorrupt:
@@ -120,7 +130,7 @@ absl::Status ValidateDatasetSpec(const DatasetSpec& spec) {
   RETURN_IF_ERROR(ValidateName("data set", spec.name));
   RETURN_IF_ERROR(ValidateSplitPlan(spec.split_plan));
   RETURN_IF_ERROR(ValidateLabelCount(spec.task, spec.labels.size()));
-  return ValidateLabels(spec.labels);
+  return ValidateLabels(spec.task, spec.labels);
 }
 
 absl::Status ValidateForTraining(const DatasetStatistics& statistics,

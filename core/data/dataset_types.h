@@ -55,7 +55,8 @@ struct DatasetSpec {
 };
 
 // InvalidArgument unless the name is an id, the fractions make 1, and the labels are unique, not
-// empty, at most kMaxLabelBytes long, and as many as the task wants.
+// empty, at most kMaxLabelBytes long, as many as the task wants, and in a multi-label data set do
+// not begin with "?".
 absl::Status ValidateDatasetSpec(const DatasetSpec& spec);
 
 inline constexpr size_t kMaxLabelBytes = 256;
@@ -67,11 +68,19 @@ inline constexpr size_t kMaxImportErrors = 1000;  // kept in a summary
 struct ImportItem {
   std::string name;   // what errors call it; longer than kMaxItemNameBytes is cut
   std::string bytes;  // encoded: JPEG, PNG, WebP or BMP
-  // Absent: not labelled. Present and empty: none of the labels applies (multi-label). Regression:
-  // a number for each target, as text.
+  // Absent: not labelled. Present and empty: none of the labels applies (multi-label). See
+  // ParseLabelMark. Regression: a number for each target, as text.
   std::optional<std::vector<std::string>> labels;
   std::optional<Split> split;  // absent: the split plan decides
 };
+
+// One label of an image as an import gives it: "sea" says that the label applies, and in a
+// multi-label data set "?sea" that this is unknown. Labels that are not given do not apply.
+struct LabelMark {
+  absl::string_view name;
+  bool known = true;
+};
+LabelMark ParseLabelMark(Task task, absl::string_view text);
 
 // Why an item was left out.
 enum class ImportFault {
@@ -80,7 +89,7 @@ enum class ImportFault {
   kUnlabelled,       // no label set
   kOversized,        // more bytes or pixels than the limits; found before decoding
   kUnsupported,      // not one of the formats, or a kind of it that is not read
-  kBadLabel,         // empty, too long, or outside the fixed labels
+  kBadLabel,         // empty, too long, outside the fixed labels, or applying and unknown at once
   kLabelCount,       // not exactly one label, or not one number for each target
   kNotFound,         // a file that is absent or cannot be read
   kOutsideDataRoot,  // a path or link leads out of the data root

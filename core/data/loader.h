@@ -33,7 +33,7 @@ struct Batch {
   int count = 0;                       // real examples; those behind them are padding
   absl::Span<const int64_t> examples;  // [N]: indices into the data set, -1 for padding
   TensorView pixels;                   // uint8 [N, H, W, C]; 0 for padding
-  TensorView targets;                  // float [N, labels]; 0 for padding
+  TensorView targets;                  // float [N, labels]; NaN: unknown; 0 for padding
   TensorView weights;                  // float [N]: 1, 0 for padding
 };
 

@@ -88,7 +88,7 @@ absl::StatusOr<ClassIndex> IndexClasses(const Dataset& dataset) {
   for (size_t i = 0; i < examples; ++i) {
     size_t rarest = labels;
     for (size_t label = 0; label < labels; ++label) {
-      if (targets[i * labels + label] <= 0.5f) continue;
+      if (!(targets[i * labels + label] > 0.5f)) continue;  // nor unknown
       if (rarest == labels || support[label] < support[rarest]) rarest = label;
     }
     index.class_of[i] = static_cast<int32_t>(rarest);

@@ -103,6 +103,7 @@ class SqliteDatasetStore : public DatasetStore {
           rows.back().labels.push_back(said.getInt());
         }
       }
+      internal::ReadUnknownLabels(db_.get(), split, revision, &rows);
       return rows;
     });
   }

@@ -60,9 +60,10 @@ class DatasetStore {
   struct ImageRow {
     int64_t id = 0;
     std::string name;
-    std::vector<int32_t> labels;  // indices, ascending; none for regression
+    std::vector<int32_t> labels;  // indices, ascending, of those that apply; none for regression
     PixelShape shape;
-    std::vector<double> targets;  // regression: one a target
+    std::vector<int32_t> unknown = {};  // ascending, of those that are unknown
+    std::vector<double> targets = {};   // regression: one a target
   };
 
   // Makes an empty data set; the file appears whole or not at all. InvalidArgument for a bad spec,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -124,6 +125,9 @@ absl::Status StoreDataset::ReadTarget(int64_t i, float* target) const {
     case Task::kMultiLabel:
       std::fill_n(target, label_names_.size(), 0.0f);
       for (const int32_t label : row.labels) target[label] = 1;
+      for (const int32_t label : row.unknown) {
+        target[label] = std::numeric_limits<float>::quiet_NaN();
+      }
       break;
   }
   return absl::OkStatus();

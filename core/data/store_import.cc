@@ -1,5 +1,6 @@
 // One import: bad items are written down, good ones inserted, and all of it is one transaction.
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -76,7 +77,7 @@ class SqliteImportSession : public ImportSession {
   const std::string request_id_;
   std::unique_ptr<SQLite::Database> db_;
   std::optional<SQLite::Statement> find_, insert_image_, insert_blob_, insert_label_,
-      insert_target_;
+      insert_target_, insert_unknown_;
   absl::flat_hash_map<std::string, int32_t> label_indices_;
   int64_t new_revision_ = 0;
   ImportSummary summary_;
@@ -118,6 +119,8 @@ absl::Status SqliteImportSession::Begin() {
       insert_target_.emplace(
           *db_, "INSERT INTO image_targets (image_id, label_id, value) VALUES (?, ?, ?)");
     }
+    CreateUnknownLabels(db_.get());
+    insert_unknown_.emplace(*db_, "INSERT INTO unknown_labels (image_id, label_id) VALUES (?, ?)");
     return absl::OkStatus();
   });
 }
@@ -171,7 +174,14 @@ std::optional<Rejection> SqliteImportSession::CheckLabels(const ImportItem& item
         absl::StrCat("image has ", item.labels->size(), " labels, expected exactly 1 in a ",
                      spec_.task == Task::kBinary ? "binary" : "single-label", " data set")};
   }
-  for (const std::string& label : *item.labels) {
+  absl::flat_hash_map<std::string, bool> marks;
+  for (const std::string& text : *item.labels) {
+    const LabelMark mark = ParseLabelMark(spec_.task, text);
+    const std::string label(mark.name);
+    if (marks.try_emplace(label, mark.known).first->second != mark.known) {
+      return Rejection{ImportFault::kBadLabel,
+                       absl::StrCat("label \"", label, "\" is given and unknown at once")};
+    }
     if (label.empty() || label.size() > kMaxLabelBytes) {
       return Rejection{
           ImportFault::kBadLabel,
@@ -265,16 +275,18 @@ void SqliteImportSession::InsertTargets(int64_t image_id, const std::vector<std:
   }
 }
 
-void SqliteImportSession::InsertLabels(int64_t image_id, const std::vector<std::string>& names) {
-  std::vector<int32_t> labels;
-  for (const std::string& name : names) labels.push_back(LabelIndex(name));
-  std::sort(labels.begin(), labels.end());
-  labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
-  for (int32_t label : labels) {
-    insert_label_->reset();
-    insert_label_->bind(1, image_id);
-    insert_label_->bind(2, label);
-    insert_label_->exec();
+void SqliteImportSession::InsertLabels(int64_t image_id, const std::vector<std::string>& texts) {
+  std::map<int32_t, bool> marks;
+  for (const std::string& text : texts) {
+    const LabelMark mark = ParseLabelMark(spec_.task, text);
+    marks[LabelIndex(std::string(mark.name))] = mark.known;
+  }
+  for (const auto& [label, known] : marks) {
+    SQLite::Statement& insert = known ? *insert_label_ : *insert_unknown_;
+    insert.reset();
+    insert.bind(1, image_id);
+    insert.bind(2, label);
+    insert.exec();
   }
 }
 

@@ -49,11 +49,19 @@ std::unique_ptr<SQLite::Database> OpenConnection(const std::string& path, Datase
 // Makes the tables of an empty data set, in one transaction. Throws SQLite::Exception.
 void CreateSchema(SQLite::Database* db, const DatasetSpec& spec, int64_t now_ms);
 
+// Makes the table of unknown labels, which files of older versions lack. Throws SQLite::Exception.
+void CreateUnknownLabels(SQLite::Database* db);
+
 // Throws SQLite::Exception; DataLoss or FailedPrecondition when the file is no data set of ours.
 absl::StatusOr<DatasetSpec> ReadSpec(SQLite::Database* db, const std::string& path);
 
 // The integer a query answers in its first column. Throws SQLite::Exception.
 int64_t QueryInt(SQLite::Database* db, const char* sql);
+
+// Fills `unknown` of the rows, which are those of a split at a revision, by id. Throws
+// SQLite::Exception.
+void ReadUnknownLabels(SQLite::Database* db, Split split, int64_t revision,
+                       std::vector<DatasetStore::ImageRow>* rows);
 
 absl::StatusOr<DatasetStatistics> ReadStatistics(SQLite::Database* db, const DatasetSpec& spec,
                                                  int64_t revision);

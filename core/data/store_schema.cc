@@ -74,6 +74,7 @@ std::unique_ptr<SQLite::Database> OpenConnection(const std::string& path, Datase
 void CreateSchema(SQLite::Database* db, const DatasetSpec& spec, int64_t now_ms) {
   SQLite::Transaction transaction(*db);
   db->exec(kSchema);
+  CreateUnknownLabels(db);
   WriteMeta(db, "format_version", FormatVersionOf(spec.task));
   WriteMeta(db, "name", spec.name);
   WriteMeta(db, "task", static_cast<int>(spec.task));

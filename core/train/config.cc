@@ -30,6 +30,7 @@ struct Section {
 constexpr Section kSections[] = {
     {FillInput, CheckInput},         {FillNet, CheckNet},
     {FillSampling, CheckSampling},   {FillLength, CheckLength},
+    {FillLoss, CheckLoss},           {FillClassWeights, CheckClassWeights},
     {FillOptimizer, CheckOptimizer}, {FillSchedule, CheckSchedule},
     {FillStopping, CheckStopping},   {FillAugmentation, CheckAugmentation},
     {FillData, CheckData},           {FillLabels, CheckLabels},

@@ -27,14 +27,9 @@ std::vector<std::string> KnownLabels(ConfigCheck& check, const std::string& fiel
   return names;
 }
 
-void CheckClassWeights(ConfigCheck& check) {
+void CheckGivenWeights(ConfigCheck& check) {
   const std::string field = "class_weighting.class_weights.by_label";
-  if (check.is_regression()) {
-    if (check.config().has_class_weights()) {
-      check.Wrong("class_weighting", absl::StrCat("one for a ", check.TaskText(), " task"), "none");
-    }
-    return;
-  }
+  if (check.is_regression() || !check.config().has_class_weights()) return;
   const auto& weight_of = check.config().class_weights().by_label();
   for (const std::string& name : KnownLabels(check, field, weight_of)) {
     const double weight = weight_of.at(name);
@@ -82,7 +77,7 @@ void FillLabels(ConfigFill& fill) {
 }
 
 void CheckLabels(ConfigCheck& check) {
-  CheckClassWeights(check);
+  CheckGivenWeights(check);
   CheckThresholds(check);
 }
 

@@ -93,6 +93,12 @@ void CheckExecution(ConfigCheck& check);
 // config_precision.cc: precision, layout plan and storage; after the backend is known.
 void FillPrecision(ConfigFill& fill);
 void CheckPrecision(ConfigCheck& check);
+// config_loss.cc: loss, label smoothing, the way to answer for many labels.
+void FillLoss(ConfigFill& fill);
+void CheckLoss(ConfigCheck& check);
+// config_class_weights.cc: class weights computed from the training split.
+void FillClassWeights(ConfigFill& fill);
+void CheckClassWeights(ConfigCheck& check);
 // config_optimizer.cc: update rule, learning rate, weight decay.
 void FillOptimizer(ConfigFill& fill);
 void CheckOptimizer(ConfigCheck& check);

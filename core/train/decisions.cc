@@ -68,11 +68,13 @@ std::vector<double> TunedThresholdsOf(const v1::TunedThresholds& goal, size_t la
   const size_t examples = validation.targets.size() / labels;
   std::vector<double> thresholds;
   for (size_t label = 0; label < labels; ++label) {
-    std::vector<float> scores(examples);
-    std::vector<uint8_t> truth(examples);
+    std::vector<float> scores;
+    std::vector<uint8_t> truth;
     for (size_t i = 0; i < examples; ++i) {
-      scores[i] = validation.probabilities[i * labels + label];
-      truth[i] = validation.targets[i * labels + label] > 0.5f;
+      const float target = validation.targets[i * labels + label];
+      if (std::isnan(target)) continue;  // unknown
+      scores.push_back(validation.probabilities[i * labels + label]);
+      truth.push_back(target > 0.5f);
     }
     thresholds.push_back(TuneThreshold(goal, scores, truth));
   }

@@ -1,6 +1,7 @@
 #include "core/train/evaluate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <utility>
 
@@ -44,8 +45,9 @@ void AppendOutputs(absl::Span<const float> outputs, size_t row, size_t labels, P
 
 std::vector<uint8_t> Applies(const Predictions& all) {
   std::vector<uint8_t> applies(all.targets.size());
-  std::transform(all.targets.begin(), all.targets.end(), applies.begin(),
-                 [](float target) { return target > 0.5f; });
+  std::transform(all.targets.begin(), all.targets.end(), applies.begin(), [](float target) {
+    return std::isnan(target) ? kUnknownTruth : uint8_t{target > 0.5f};
+  });
   return applies;
 }
 

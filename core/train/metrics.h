@@ -29,8 +29,13 @@ absl::StatusOr<v1::Report> MeasureSingleLabel(absl::Span<const std::string> labe
                                               absl::Span<const float> probabilities,
                                               absl::Span<const int32_t> truth);
 
-// Any number of labels an example. probabilities and truth (0 or 1) [n, L]; thresholds [L]: a label
-// is predicted where its probability is at least its threshold.
+// Truth of a label of which nothing is known.
+inline constexpr uint8_t kUnknownTruth = 2;
+
+// Any number of labels an example. probabilities and truth (0, 1 or kUnknownTruth) [n, L];
+// thresholds [L]: a label is predicted where its probability is at least its threshold. Unknown
+// labels count nowhere: every measure is of the known ones, per-example measures are means over the
+// examples that have one, and FailedPrecondition when there is none at all.
 absl::StatusOr<v1::Report> MeasureMultiLabel(absl::Span<const std::string> labels,
                                              absl::Span<const float> probabilities,
                                              absl::Span<const uint8_t> truth,

@@ -136,15 +136,20 @@ v1::Average WeightedAverage(absl::Span<const Counts> labels) {
 
 RankingMeans AddLabelReports(absl::Span<const std::string> names, absl::Span<const Counts> counts,
                              absl::Span<const float> probabilities,
-                             absl::FunctionRef<bool(size_t, size_t)> is_true, v1::Report& report) {
+                             absl::FunctionRef<std::optional<bool>(size_t, size_t)> truth_of,
+                             v1::Report& report) {
   const size_t examples = probabilities.size() / names.size();
-  std::vector<float> scores(examples);
-  std::vector<uint8_t> truth(examples);
+  std::vector<float> scores;
+  std::vector<uint8_t> truth;
   DefinedMean average_precisions, areas;
   for (size_t label = 0; label < names.size(); ++label) {
+    scores.clear();
+    truth.clear();
     for (size_t i = 0; i < examples; ++i) {
-      scores[i] = probabilities[i * names.size() + label];
-      truth[i] = is_true(i, label);
+      const std::optional<bool> is_true = truth_of(i, label);
+      if (!is_true.has_value()) continue;
+      scores.push_back(probabilities[i * names.size() + label]);
+      truth.push_back(*is_true);
     }
     v1::LabelReport& row = *report.add_labels();
     row.set_label(names[label]);

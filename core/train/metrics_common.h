@@ -48,10 +48,12 @@ struct RankingMeans {
   std::optional<double> roc_auc;
 };
 
-// Appends one LabelReport a label, with everything but the threshold. probabilities [n, L].
-RankingMeans AddLabelReports(absl::Span<const std::string> names, absl::Span<const Counts> counts,
-                             absl::Span<const float> probabilities,
-                             absl::FunctionRef<bool(size_t example, size_t label)> is_true,
-                             v1::Report& report);
+// Appends one LabelReport a label, with everything but the threshold. probabilities [n, L];
+// truth_of is absent where it is unknown.
+RankingMeans AddLabelReports(
+    absl::Span<const std::string> names, absl::Span<const Counts> counts,
+    absl::Span<const float> probabilities,
+    absl::FunctionRef<std::optional<bool>(size_t example, size_t label)> truth_of,
+    v1::Report& report);
 
 }  // namespace fovea::metrics_internal

@@ -1,3 +1,4 @@
+#include <optional>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -10,13 +11,15 @@ namespace {
 
 using metrics_internal::Counts;
 
-// Sums over the examples, each seen as a set of labels.
+// Sums over the examples that have a known label, each seen as a set of labels.
 struct ExampleSums {
   double precision = 0, recall = 0, f1 = 0, jaccard = 0;
+  int64_t examples = 0;
   int64_t exact = 0;
   int64_t wrong_decisions = 0;
 
   void Add(const Counts& example) {
+    ++examples;
     const int64_t either = example.predicted + example.support - example.true_positives;
     wrong_decisions += either - example.true_positives;
     exact += either == example.true_positives;
@@ -29,11 +32,9 @@ struct ExampleSums {
   }
 };
 
-void SetExampleMeasures(const ExampleSums& sums, size_t examples, size_t labels,
-                        v1::MultiLabelMeasures& measures) {
-  const auto n = static_cast<double>(examples);
-  measures.set_hamming_loss(static_cast<double>(sums.wrong_decisions) /
-                            (n * static_cast<double>(labels)));
+void SetExampleMeasures(const ExampleSums& sums, int64_t known, v1::MultiLabelMeasures& measures) {
+  const auto n = static_cast<double>(sums.examples);
+  measures.set_hamming_loss(static_cast<double>(sums.wrong_decisions) / static_cast<double>(known));
   measures.set_subset_accuracy(static_cast<double>(sums.exact) / n);
   measures.mutable_example()->set_precision(sums.precision / n);
   measures.mutable_example()->set_recall(sums.recall / n);
@@ -59,9 +60,13 @@ absl::StatusOr<v1::Report> MeasureMultiLabel(absl::Span<const std::string> label
   std::vector<Counts> counts(width);
   ExampleSums sums;
   double log_loss = 0;
+  int64_t known = 0;
   for (size_t i = 0; i < examples; ++i) {
     Counts example;
+    const int64_t known_before = known;
     for (size_t label = 0; label < width; ++label) {
+      if (truth[i * width + label] == kUnknownTruth) continue;
+      ++known;
       const double probability = probabilities[i * width + label];
       const bool is_true = truth[i * width + label] != 0;
       const bool is_predicted = probability >= thresholds[label];
@@ -69,22 +74,27 @@ absl::StatusOr<v1::Report> MeasureMultiLabel(absl::Span<const std::string> label
       example.Add(is_predicted, is_true);
       log_loss += metrics_internal::ClippedLogLoss(is_true ? probability : 1 - probability);
     }
-    sums.Add(example);
+    if (known > known_before) sums.Add(example);
   }
+  if (known == 0) return absl::FailedPreconditionError("found no known label, expected some");
 
   v1::Report report;
   report.set_task(v1::TASK_MULTI_LABEL);
   v1::Measures& measures = *report.mutable_measures();
   measures.set_examples(examples);
-  measures.set_log_loss(log_loss / static_cast<double>(truth.size()));
+  measures.set_log_loss(log_loss / static_cast<double>(known));
   v1::MultiLabelMeasures& multi = *measures.mutable_multi_label();
-  SetExampleMeasures(sums, examples, width, multi);
+  SetExampleMeasures(sums, known, multi);
   *multi.mutable_micro() = metrics_internal::MicroAverage(counts);
   *multi.mutable_macro() = metrics_internal::MacroAverage(counts);
   *multi.mutable_weighted() = metrics_internal::WeightedAverage(counts);
   const auto means = metrics_internal::AddLabelReports(
       labels, counts, probabilities,
-      [&](size_t i, size_t label) { return truth[i * width + label] != 0; }, report);
+      [&](size_t i, size_t label) {
+        const uint8_t found = truth[i * width + label];
+        return found == kUnknownTruth ? std::nullopt : std::optional<bool>(found != 0);
+      },
+      report);
   if (means.average_precision) multi.set_mean_average_precision(*means.average_precision);
   if (means.roc_auc.has_value()) multi.set_macro_roc_auc(*means.roc_auc);
   for (size_t label = 0; label < width; ++label) {

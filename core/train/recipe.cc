@@ -1,6 +1,7 @@
 #include "core/train/recipe.h"
 
 #include "core/base/status.h"
+#include "core/train/losses.h"
 #include "core/train/optimizer.h"
 
 namespace fovea {
@@ -29,38 +30,11 @@ NetOptions NetOptionsOf(const v1::TrainingConfig& config, int outputs) {
   options.labels = outputs;
   options.hidden.assign(config.mlp().hidden().begin(), config.mlp().hidden().end());
   options.dropout = static_cast<float>(config.dropout());
+  options.two_way = config.multi_label_way() == v1::MULTI_LABEL_WAY_BINARY_RELEVANCE;
   options.mean.assign(config.input().channels(), 0.5f);
   options.std.assign(config.input().channels(), 0.25f);
   return options;
 }
-
-namespace {
-
-Loss LossOf(v1::Task task) {
-  switch (task) {
-    case v1::TASK_SINGLE_LABEL:
-      return SoftmaxCrossEntropy{};
-    case v1::TASK_REGRESSION:
-      return RegressionLoss{};
-    default:
-      return SigmoidCrossEntropy{};
-  }
-}
-
-// By label; empty where all weigh 1.
-std::vector<float> ClassWeightsOf(const v1::TrainingConfig& config,
-                                  absl::Span<const std::string> labels) {
-  std::vector<float> all;
-  const auto& weights = config.class_weights().by_label();
-  if (weights.empty()) return all;
-  for (const std::string& label : labels) {
-    const auto weight = weights.find(label);
-    all.push_back(weight == weights.end() ? 1.0f : static_cast<float>(weight->second));
-  }
-  return all;
-}
-
-}  // namespace
 
 std::vector<float> BinaryWeightsOf(const v1::TrainingConfig& config,
                                    absl::Span<const std::string> labels) {
@@ -70,7 +44,7 @@ std::vector<float> BinaryWeightsOf(const v1::TrainingConfig& config,
 TrainingGraphOptions TrainingGraphOptionsOf(const v1::TrainingConfig& config,
                                             absl::Span<const std::string> labels) {
   TrainingGraphOptions options;
-  options.loss = LossOf(config.task());
+  options.loss = LossOf(config);
   if (config.task() != v1::TASK_BINARY) options.class_weights = ClassWeightsOf(config, labels);
   options.update = UpdateOf(config);
   return options;

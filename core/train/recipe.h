@@ -31,7 +31,7 @@ PixelShape PixelShapeOf(const v1::TrainingConfig& config);
 // depends on nothing but its input shape.
 NetOptions NetOptionsOf(const v1::TrainingConfig& config, int outputs);
 
-// Loss by task, class weights by label, update by optimizer. Binary class weights are example
+// Loss and class weights of losses.h, update by optimizer. Binary class weights are example
 // weights, see BinaryWeightsOf.
 TrainingGraphOptions TrainingGraphOptionsOf(const v1::TrainingConfig& config,
                                             absl::Span<const std::string> labels);

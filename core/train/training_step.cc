@@ -1,6 +1,7 @@
 #include "core/train/training_step.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "core/base/random.h"
@@ -84,10 +85,13 @@ std::optional<double> TrainingStep::Accuracy(const TensorView& targets) const {
   const float* found = probabilities_.as<float>();
   int64_t right = 0;
   if (task_ != v1::TASK_SINGLE_LABEL) {
+    int64_t known = 0;
     for (int64_t i = 0; i < examples * labels; ++i) {
+      if (std::isnan(truth[i])) continue;
+      ++known;
       right += (truth[i] >= 0.5f) == (found[i] >= 0.5f);
     }
-    return static_cast<double>(right) / static_cast<double>(examples * labels);
+    return known == 0 ? 0 : static_cast<double>(right) / static_cast<double>(known);
   }
   for (int64_t i = 0; i < examples; ++i, truth += labels, found += labels) {
     right += std::max_element(truth, truth + labels) - truth ==

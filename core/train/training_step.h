@@ -25,7 +25,7 @@ class TrainingStep {
  public:
   struct Outcome {
     double loss = 0;
-    // Share of right examples; multi-label and binary: of right decisions at 0.5; none for
+    // Share of right examples; multi-label and binary: of right known decisions at 0.5; none for
     // regression.
     std::optional<double> accuracy;
   };

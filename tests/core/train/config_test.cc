@@ -66,6 +66,7 @@ TEST(Config, CompletesAnEmptyOneAndSaysWhy) {
       {"config.batch_size", "64"},
       {"config.epochs", "20"},
       {"config.seed", "1"},
+      {"config.loss", "cross_entropy"},
       {"config.optimizer", "sgd"},
       {"config.optimizer.sgd.momentum", "0.9"},
       {"config.learning_rate", "0.05"},

@@ -260,6 +260,31 @@ TEST(MultiLabelMetrics, CountAnExampleWithNothingPredictedAsZeroAndWithNothingAt
   EXPECT_FALSE(empty->measures().multi_label().has_macro_roc_auc());
 }
 
+// The same decisions without the unknown ones; the third example has none left.
+TEST(MultiLabelMetrics, CountKnownLabelsOnly) {
+  const uint8_t u = kUnknownTruth;
+  const auto report = MeasureMultiLabel({"a", "b"}, {.9f, .2f, .4f, .7f, .3f, .1f, .2f, .6f},
+                                        {1, u, 1, 1, u, u, 0, 0}, {.5, .5});
+  ASSERT_TRUE(report.ok()) << report.status();
+  const v1::Measures& measures = report->measures();
+  EXPECT_EQ(measures.examples(), 4);
+  EXPECT_NEAR(measures.log_loss(),
+              -(std::log(.9) + std::log(.4) + std::log(.7) + std::log(.8) + std::log(.4)) / 5,
+              kFloatTolerance);
+  const v1::MultiLabelMeasures& multi = measures.multi_label();
+  EXPECT_NEAR(multi.hamming_loss(), 2.0 / 5, kTolerance);
+  EXPECT_NEAR(multi.subset_accuracy(), 1.0 / 3, kTolerance);
+  ExpectAverage(multi.micro(), 2.0 / 3, 2.0 / 3, 2.0 / 3);
+  ExpectAverage(multi.example(), 2.0 / 3, 1.5 / 3, (1 + 2.0 / 3) / 3);
+  EXPECT_NEAR(multi.jaccard(), (1 + .5) / 3, kTolerance);
+  ExpectLabel(report->labels(0), "a", 2, 1, .5, 2.0 / 3);
+  ExpectLabel(report->labels(1), "b", 1, .5, 1, 2.0 / 3);
+  EXPECT_NEAR(report->labels(0).roc_auc(), 1, kTolerance);  // .9, .4 above .2
+  EXPECT_NEAR(report->labels(1).average_precision(), 1, kTolerance);
+  EXPECT_EQ(MeasureMultiLabel({"a"}, {.5f}, {u}, {.5}).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
 TEST(MultiLabelMetrics, RefuseSizesThatDoNotFit) {
   EXPECT_EQ(MeasureMultiLabel({"a"}, {.5f}, {1}, {}).status().code(),
             absl::StatusCode::kInvalidArgument);
