@@ -1,5 +1,7 @@
 #include "core/compile/training_graph.h"
 
+#include <variant>
+
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/graph/op_def.h"
@@ -84,32 +86,57 @@ absl::StatusOr<std::vector<ValueId>> AddLoss(Graph& graph, ValueId logits,
       options.loss);
 }
 
-absl::Status AddUpdate(Graph& graph, const TrainingGraphOptions& options) {
+// Makes the slot of the gathered gradients the first one, in both graphs that name it.
+ValueId AddGradientSum(Graph& graph) { return graph.AddSlot("gradient_sum"); }
+
+absl::Status AddSum(Graph& graph, const TrainingGraphOptions& options) {
+  const ValueId sum = AddGradientSum(graph);
+  return graph.AddWriting("sum", SumGradients{options.accumulate},
+                          {graph.AddRegion(Role::kGradient), sum, ScalarInput(graph, "step")},
+                          {sum});
+}
+
+// `gradients` is a whole region.
+absl::Status AddUpdate(Graph& graph, ValueId gradients, const TrainingGraphOptions& options) {
+  Update update = options.update;
+  UpdateTerms& terms = TermsOf(update);
+  terms.decayed = graph.decayed_count();
+  terms.scaled = options.clip_norm > 0;
   const ValueId rate = graph.AddInput("learning_rate", {graph.float_type(), {1}});
   const ValueId parameters = graph.AddRegion(Role::kParameter);
-  std::vector<ValueId> inputs = {parameters, graph.AddRegion(Role::kGradient)};
-  std::vector<ValueId> outputs = {parameters};
-  for (int slot = 0; slot < SlotCount(options.update); ++slot) {
+  std::vector<ValueId> inputs = {parameters, gradients}, outputs = {parameters};
+  for (int slot = 0; slot < SlotCount(update); ++slot) {
     const ValueId id = graph.AddSlot(absl::StrCat("slot", slot));
     inputs.push_back(id);
     outputs.push_back(id);
   }
   inputs.push_back(rate);
-  if (const SgdMomentum* given = std::get_if<SgdMomentum>(&options.update)) {
-    SgdMomentum update = *given;
-    update.decayed = graph.decayed_count();
-    return graph.AddWriting("update", update, inputs, outputs);
+  if (ReadsStep(update)) inputs.push_back(ScalarInput(graph, "step"));
+  if (terms.scaled) {
+    ASSIGN_OR_RETURN(
+        inputs.emplace_back(),
+        graph.Add1("clip", NormScale{options.clip_norm, terms.clip_value}, {gradients}));
   }
-  Adam update = std::get<Adam>(options.update);
-  update.decayed = graph.decayed_count();
-  inputs.push_back(ScalarInput(graph, "step"));
-  return graph.AddWriting("update", update, inputs, outputs);
+  const Attrs attrs = std::visit([](const auto& rule) -> Attrs { return rule; }, update);
+  return graph.AddWriting("update", attrs, inputs, outputs);
+}
+
+// A graph of the parameters and states of `net`, at the same offsets, without nodes.
+Graph WeightsOnly(const Graph& net) {
+  Graph graph;
+  graph.set_float_type(net.float_type());
+  for (const Value& value : net.values()) {
+    if (value.role != Role::kParameter && value.role != Role::kState) continue;
+    graph.AddValue(value.name, value.type, value.role);
+  }
+  graph.AssignRegions();
+  return graph;
 }
 
 }  // namespace
 
-int SlotCount(const std::variant<SgdMomentum, Adam>& update) {
-  return std::holds_alternative<SgdMomentum>(update) ? 1 : 2;
+int SlotCount(const TrainingGraphOptions& options) {
+  return SlotCount(options.update) + (options.accumulate > 1 ? 1 : 0);
 }
 
 absl::StatusOr<Graph> TrainingGraph(const Graph& net, ValueId logits,
@@ -119,10 +146,32 @@ absl::StatusOr<Graph> TrainingGraph(const Graph& net, ValueId logits,
   ASSIGN_OR_RETURN(const std::vector<ValueId> loss, AddLoss(graph, form.mapped(logits), options));
   RETURN_IF_ERROR(AddGradients(graph, loss[0]));
   graph.AssignRegions();
-  RETURN_IF_ERROR(AddUpdate(graph, options));
+  if (options.accumulate > 1) {
+    RETURN_IF_ERROR(AddSum(graph, options));
+  } else {
+    RETURN_IF_ERROR(AddUpdate(graph, graph.AddRegion(Role::kGradient), options));
+  }
   graph.mutable_value(loss[1]).name = "probabilities";
   graph.MarkOutput(loss[0]);
   graph.MarkOutput(loss[1]);
+  return graph;
+}
+
+absl::StatusOr<Graph> UpdateGraph(const Graph& net, const TrainingGraphOptions& options) {
+  Graph graph = WeightsOnly(net);
+  RETURN_IF_ERROR(AddUpdate(graph, AddGradientSum(graph), options));
+  return graph;
+}
+
+absl::StatusOr<Graph> AverageGraph(const Graph& net) {
+  Graph graph = WeightsOnly(net);
+  const ValueId weight = graph.AddInput("weight", {graph.float_type(), {1}});
+  for (Role role : {Role::kParameter, Role::kState}) {
+    if (graph.region_count(role) == 0) continue;
+    const ValueId average = graph.AddAverage(role);
+    RETURN_IF_ERROR(graph.AddWriting(graph.value(average).name, MovingAverage{},
+                                     {graph.AddRegion(role), average, weight}, {average}));
+  }
   return graph;
 }
 

@@ -5,6 +5,7 @@
 // comments are logical: x [N,C,H,W], w [O,I/group,KH,KW].
 // In bf16, biases, scales, statistics and gradients of parameters stay f32 (ops/infer.h,
 // ParameterType).
+// The update rules' structs stand in update_attrs.h.
 // To add an op: a struct here, a line in Attrs, a file in core/ops, a case in the op table.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "core/graph/update_attrs.h"
 #include "core/tensor/type.h"
 
 namespace fovea {
@@ -270,29 +272,6 @@ struct Fill {
   bool operator==(const Fill&) const = default;
 };
 
-// inputs parameters, gradients, velocity (whole regions of one dtype), learning rate [1]; outputs
-// parameters, velocity, overwritten:  g = gradient + weight_decay · p (for the first
-// `decayed` elements);  v ← momentum · v + g;  p ← p − rate · (nesterov ? g + momentum · v : v).
-// Source: Sutskever et al. 2013, in the form in which the rate multiplies the velocity.
-struct SgdMomentum {
-  float momentum = 0.9f;
-  float weight_decay = 0;
-  bool nesterov = false;
-  int64_t decayed = 0;
-  bool operator==(const SgdMomentum&) const = default;
-};
-// inputs parameters, gradients, first moment, second moment, learning rate [1], step i64 [1]
-// (counted from 0; t = step + 1); outputs parameters, first moment, second moment, overwritten.
-// weight_decay is added to the gradient as in SgdMomentum. Source: Kingma and Ba 2015, algorithm 1.
-struct Adam {
-  float beta1 = 0.9f;
-  float beta2 = 0.999f;
-  float epsilon = 1e-8f;
-  float weight_decay = 0;
-  int64_t decayed = 0;
-  bool operator==(const Adam&) const = default;
-};
-
 // input x; output the same elements in another layout.
 struct Reorder {
   Layout layout = kDense;
@@ -311,7 +290,9 @@ using Attrs =
                  ActivateBackward, Add, Reshape, Dropout, Normalize, Softmax, SoftmaxCrossEntropy,
                  SoftmaxFocalLoss, SigmoidCrossEntropy, SigmoidFocalLoss, AsymmetricLoss,
                  SoftHammingLoss, RegressionLoss, LossBackward, PairDifference,
-                 PairDifferenceBackward, Fill, SgdMomentum, Adam, Reorder, Cast>;
+                 PairDifferenceBackward, Fill, SgdMomentum, Adam, Adagrad, AdagradDa, Adadelta,
+                 RmsProp, Ftrl, ProximalGradientDescent, ProximalAdagrad, Lion, NormScale,
+                 SumGradients, MovingAverage, Reorder, Cast>;
 
 static_assert(std::is_trivially_copyable_v<Attrs>, "attributes are plain data");
 

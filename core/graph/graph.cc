@@ -61,6 +61,8 @@ const char* RoleName(Role role) {
       return "slot";
     case Role::kGradient:
       return "gradient";
+    case Role::kAverage:
+      return "average";
     case Role::kTemporary:
       return "temporary";
   }
@@ -112,6 +114,14 @@ ValueId Graph::AddSlot(std::string name) {
   const int64_t before = static_cast<int64_t>(ValuesOf(Role::kSlot).size());
   const ValueId id = AddValue(std::move(name), {float_type_, {count}}, Role::kSlot);
   values_[id].offset = before * count;
+  return id;
+}
+
+ValueId Graph::AddAverage(Role of) {
+  CHECK(of == Role::kParameter || of == Role::kState);
+  const Type type = {float_type_, {region_count(of)}};
+  const ValueId id = AddValue(absl::StrCat("average_", RoleName(of), "s"), type, Role::kAverage);
+  values_[id].offset = of == Role::kState ? region_count(Role::kParameter) : 0;
   return id;
 }
 
@@ -194,6 +204,7 @@ void Graph::AssignRegions() {
 }
 
 int64_t Graph::region_count(Role role) const {
+  if (role == Role::kAverage) return region_count(Role::kParameter) + region_count(Role::kState);
   const Role members = role == Role::kState ? Role::kState : Role::kParameter;
   int64_t end = 0;
   for (ValueId id : ValuesOf(members)) {

@@ -7,7 +7,8 @@
 // Parameters, states, gradients and slots are regions: contiguous memory, one element type, dense,
 // each value at an offset (in elements, a multiple of 16). Parameters that weight decay applies to
 // (rank ≥ 2) come first. A gradient has the offset of its parameter. A slot spans the parameter
-// region (momentum: one slot; Adam: two). AssignRegions() gives the offsets.
+// region (momentum: one slot; Adam: two). AssignRegions() gives the offsets. The region of averages
+// has the shape of the parameter region with the state region behind it.
 //
 // An update reads and writes whole regions: its operands are slots and the values that AddRegion()
 // makes, with `spans_region` set, which alias every value of their role. Gradients are written
@@ -33,7 +34,7 @@ using ValueId = int32_t;
 using NodeId = int32_t;
 inline constexpr ValueId kNoValue = -1;
 
-enum class Role : uint8_t { kInput, kParameter, kState, kSlot, kGradient, kTemporary };
+enum class Role : uint8_t { kInput, kParameter, kState, kSlot, kGradient, kAverage, kTemporary };
 const char* RoleName(Role role);
 
 struct Value {
@@ -65,6 +66,9 @@ class Graph {
   ValueId AddRegion(Role role);
   // A slot as large as the parameter region, behind the slots before it. After AssignRegions.
   ValueId AddSlot(std::string name);
+  // The averages of the parameter or of the state region, "average_parameters" or
+  // "average_states". After AssignRegions.
+  ValueId AddAverage(Role of);
   // The type of parameters, states, gradients and slots: f32 unless WithFloatType said otherwise.
   DType float_type() const { return float_type_; }
   void set_float_type(DType dtype) { float_type_ = dtype; }

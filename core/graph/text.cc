@@ -217,19 +217,91 @@ void Fields(F f, const Fill& a, const Fill& d) {
   f("dtype", a.dtype, d.dtype);
 }
 template <typename F>
+void Fields(F f, const UpdateTerms& a, const UpdateTerms& d) {
+  f("weight_decay", a.weight_decay, d.weight_decay);
+  f("l1_decay", a.l1_decay, d.l1_decay);
+  f("decoupled_decay", a.decoupled_decay, d.decoupled_decay);
+  f("clip_value", a.clip_value, d.clip_value);
+  f("scaled", a.scaled, d.scaled);
+  f("decayed", a.decayed, d.decayed);
+}
+template <typename F>
 void Fields(F f, const SgdMomentum& a, const SgdMomentum& d) {
   f("momentum", a.momentum, d.momentum);
-  f("weight_decay", a.weight_decay, d.weight_decay);
   f("nesterov", a.nesterov, d.nesterov);
-  f("decayed", a.decayed, d.decayed);
+  Fields(f, a.terms, d.terms);
 }
 template <typename F>
 void Fields(F f, const Adam& a, const Adam& d) {
   f("beta1", a.beta1, d.beta1);
   f("beta2", a.beta2, d.beta2);
   f("epsilon", a.epsilon, d.epsilon);
-  f("weight_decay", a.weight_decay, d.weight_decay);
-  f("decayed", a.decayed, d.decayed);
+  Fields(f, a.terms, d.terms);
+}
+template <typename F>
+void Fields(F f, const Adagrad& a, const Adagrad& d) {
+  f("initial_accumulator", a.initial_accumulator, d.initial_accumulator);
+  f("epsilon", a.epsilon, d.epsilon);
+  Fields(f, a.terms, d.terms);
+}
+template <typename F>
+void Fields(F f, const AdagradDa& a, const AdagradDa& d) {
+  f("initial_accumulator", a.initial_accumulator, d.initial_accumulator);
+  f("l1", a.l1, d.l1);
+  f("l2", a.l2, d.l2);
+  Fields(f, a.terms, d.terms);
+}
+template <typename F>
+void Fields(F f, const Adadelta& a, const Adadelta& d) {
+  f("rho", a.rho, d.rho);
+  f("epsilon", a.epsilon, d.epsilon);
+  Fields(f, a.terms, d.terms);
+}
+template <typename F>
+void Fields(F f, const RmsProp& a, const RmsProp& d) {
+  f("decay", a.decay, d.decay);
+  f("momentum", a.momentum, d.momentum);
+  f("epsilon", a.epsilon, d.epsilon);
+  f("centered", a.centered, d.centered);
+  Fields(f, a.terms, d.terms);
+}
+template <typename F>
+void Fields(F f, const Ftrl& a, const Ftrl& d) {
+  f("learning_rate_power", a.learning_rate_power, d.learning_rate_power);
+  f("initial_accumulator", a.initial_accumulator, d.initial_accumulator);
+  f("beta", a.beta, d.beta);
+  f("l1", a.l1, d.l1);
+  f("l2", a.l2, d.l2);
+  f("l2_shrinkage", a.l2_shrinkage, d.l2_shrinkage);
+  Fields(f, a.terms, d.terms);
+}
+template <typename F>
+void Fields(F f, const ProximalGradientDescent& a, const ProximalGradientDescent& d) {
+  f("l1", a.l1, d.l1);
+  f("l2", a.l2, d.l2);
+  Fields(f, a.terms, d.terms);
+}
+template <typename F>
+void Fields(F f, const ProximalAdagrad& a, const ProximalAdagrad& d) {
+  f("initial_accumulator", a.initial_accumulator, d.initial_accumulator);
+  f("l1", a.l1, d.l1);
+  f("l2", a.l2, d.l2);
+  Fields(f, a.terms, d.terms);
+}
+template <typename F>
+void Fields(F f, const Lion& a, const Lion& d) {
+  f("beta1", a.beta1, d.beta1);
+  f("beta2", a.beta2, d.beta2);
+  Fields(f, a.terms, d.terms);
+}
+template <typename F>
+void Fields(F f, const NormScale& a, const NormScale& d) {
+  f("max_norm", a.max_norm, d.max_norm);
+  f("clip_value", a.clip_value, d.clip_value);
+}
+template <typename F>
+void Fields(F f, const SumGradients& a, const SumGradients& d) {
+  f("count", a.count, d.count);
 }
 template <typename F>
 void Fields(F f, const Reorder& a, const Reorder& d) {

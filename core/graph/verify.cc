@@ -198,6 +198,10 @@ absl::Status CheckRegionValue(const Graph& graph, ValueId id) {
     return Wrong(label, " has ", value.type.dims.ToString(), " at offset ", value.offset,
                  "; it must span a region of ", region, " elements");
   }
+  if (value.role == Role::kAverage && value.offset + value.type.dims.count() > region) {
+    return Wrong(label, " has ", value.type.dims.ToString(), " at offset ", value.offset,
+                 ", the region ", region, " elements");
+  }
   if (value.offset < 0 || value.offset % 16 != 0) {
     return Wrong(label, " has offset ", value.offset, ", expected a multiple of 16");
   }
@@ -241,7 +245,7 @@ absl::Status CheckRegions(const Graph& graph) {
     if (!IsPersistent(graph.values()[id].role)) continue;
     RETURN_IF_ERROR(CheckRegionValue(graph, static_cast<ValueId>(id)));
   }
-  for (Role role : {Role::kParameter, Role::kState, Role::kGradient, Role::kSlot}) {
+  for (Role role : {Role::kParameter, Role::kState, Role::kGradient, Role::kSlot, Role::kAverage}) {
     RETURN_IF_ERROR(CheckPlacement(graph, role));
   }
   return absl::OkStatus();

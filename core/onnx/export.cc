@@ -121,6 +121,7 @@ absl::Status AddPorts(const Graph& graph, onnx::GraphProto& proto) {
         break;
       case Role::kSlot:
       case Role::kGradient:
+      case Role::kAverage:
         return absl::UnimplementedError(absl::StrCat("\"", value.name, "\" is a ",
                                                      RoleName(value.role),
                                                      ": a training graph has no ONNX form"));

@@ -1,6 +1,4 @@
-// Parameter updates over whole regions: SGD with momentum, and Adam.
-#include "core/ops/update_rules.h"
-
+// Parameter updates over whole regions: every optimizer's rule is one op, all of one form.
 #include <algorithm>
 #include <variant>
 #include <vector>
@@ -11,6 +9,7 @@
 #include "core/graph/op_def.h"
 #include "core/ops/infer.h"
 #include "core/ops/reference.h"
+#include "core/ops/update_rules.h"
 
 namespace fovea {
 namespace {
@@ -31,72 +30,76 @@ absl::Status CheckRegions(absl::Span<const Type> inputs, size_t regions, int64_t
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Type>> InferSgdMomentum(const Node& node,
-                                                   absl::Span<const Type> inputs) {
-  RETURN_IF_ERROR(ops::ExpectInputs(inputs, 4));
-  RETURN_IF_ERROR(CheckRegions(inputs, 3, std::get<SgdMomentum>(node.attrs).decayed));
-  return std::vector<Type>(2, {inputs[0].dtype, inputs[0].dims});
-}
-
-absl::StatusOr<std::vector<Type>> InferAdam(const Node& node, absl::Span<const Type> inputs) {
-  RETURN_IF_ERROR(ops::ExpectInputs(inputs, 6));
-  RETURN_IF_ERROR(CheckRegions(inputs, 4, std::get<Adam>(node.attrs).decayed));
-  RETURN_IF_ERROR(ops::ExpectDType("step", inputs[5], DType::kI64));
-  RETURN_IF_ERROR(ops::ExpectDims("step", inputs[5], {1}));
-  return std::vector<Type>(3, {inputs[0].dtype, inputs[0].dims});
+template <typename Op>
+absl::StatusOr<std::vector<Type>> InferUpdate(const Node& node, absl::Span<const Type> inputs) {
+  const Op& op = std::get<Op>(node.attrs);
+  const ops::UpdateOperands at = ops::OperandsOf(op);
+  const auto slots = static_cast<size_t>(op.slots());
+  RETURN_IF_ERROR(ops::ExpectInputs(inputs, static_cast<size_t>(at.count)));
+  RETURN_IF_ERROR(CheckRegions(inputs, 2 + slots, op.terms.decayed));
+  if (at.step >= 0) {
+    RETURN_IF_ERROR(ops::ExpectDType("step", inputs[at.step], DType::kI64));
+    RETURN_IF_ERROR(ops::ExpectDims("step", inputs[at.step], {1}));
+  }
+  if (at.scale >= 0) {
+    RETURN_IF_ERROR(ops::ExpectDType("scale", inputs[at.scale], inputs[0].dtype));
+    RETURN_IF_ERROR(ops::ExpectDims("scale", inputs[at.scale], {1}));
+  }
+  return std::vector<Type>(1 + slots, {inputs[0].dtype, inputs[0].dims});
 }
 
 // Outputs may be the inputs they overwrite.
-void ReferenceSgdMomentum(const Node& node, absl::Span<const TensorView> in,
-                          absl::Span<const TensorView> out) {
-  const auto& op = std::get<SgdMomentum>(node.attrs);
+template <typename T, typename Op>
+void ReferenceRange(const Op& op, absl::Span<const TensorView> in, absl::Span<const TensorView> out,
+                    int64_t begin, int64_t end, bool decayed) {
+  const ops::UpdateOperands at = ops::OperandsOf(op);
+  const int64_t step = at.step < 0 ? 0 : *in[at.step].template as<int64_t>();
+  const T scale = at.scale < 0 ? T{1} : *in[at.scale].template as<T>();
+  const T rate = *in[at.rate].template as<T>();
+  const auto rule = ops::RuleFor<T>(op, step, decayed);
+  const auto terms = ops::TermsFor<T>(op.terms, scale, decayed);
+  for (int64_t i = begin; i < end; ++i) {
+    T p = in[0].template as<T>()[i], slots[3] = {};
+    for (int k = 0; k < op.slots(); ++k) slots[k] = in[2 + k].template as<T>()[i];
+    ops::UpdateElement<T>(rule, terms, rate, in[1].template as<T>()[i], &p, slots);
+    out[0].template as<T>()[i] = p;
+    for (int k = 0; k < op.slots(); ++k) out[1 + k].template as<T>()[i] = slots[k];
+  }
+}
+
+template <typename Op>
+void ReferenceUpdate(const Node& node, absl::Span<const TensorView> in,
+                     absl::Span<const TensorView> out) {
+  const Op& op = std::get<Op>(node.attrs);
   ops::DispatchFloat(in[0].type.dtype, [&](auto zero) {
     using T = decltype(zero);
-    const T rate = *in[3].as<T>();
-    for (int64_t i = 0; i < in[0].count(); ++i) {
-      T parameter = in[0].as<T>()[i], velocity = in[2].as<T>()[i];
-      const T decay = i < op.decayed ? static_cast<T>(op.weight_decay) : T{0};
-      ops::SgdMomentumRule(in[1].as<T>()[i], decay, static_cast<T>(op.momentum), op.nesterov, rate,
-                           &parameter, &velocity);
-      out[0].as<T>()[i] = parameter;
-      out[1].as<T>()[i] = velocity;
-    }
+    ReferenceRange<T>(op, in, out, 0, op.terms.decayed, true);
+    ReferenceRange<T>(op, in, out, op.terms.decayed, in[0].count(), false);
   });
 }
 
-void ReferenceAdam(const Node& node, absl::Span<const TensorView> in,
-                   absl::Span<const TensorView> out) {
-  const auto& op = std::get<Adam>(node.attrs);
-  const int64_t step = *in[5].as<int64_t>();
-  const double correction1 = ops::AdamCorrection(op.beta1, step);
-  const double correction2 = ops::AdamCorrection(op.beta2, step);
-  ops::DispatchFloat(in[0].type.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const T rate = *in[4].as<T>();
-    for (int64_t i = 0; i < in[0].count(); ++i) {
-      T parameter = in[0].as<T>()[i], first = in[2].as<T>()[i], second = in[3].as<T>()[i];
-      const T decay = i < op.decayed ? static_cast<T>(op.weight_decay) : T{0};
-      ops::AdamRule(in[1].as<T>()[i], decay, static_cast<T>(op.beta1), static_cast<T>(op.beta2),
-                    static_cast<T>(op.epsilon), static_cast<T>(correction1),
-                    static_cast<T>(correction2), rate, &parameter, &first, &second);
-      out[0].as<T>()[i] = parameter;
-      out[1].as<T>()[i] = first;
-      out[2].as<T>()[i] = second;
-    }
-  });
+template <typename Op>
+constexpr OpDef UpdateOp(absl::string_view name) {
+  return {name, InferUpdate<Op>, ops::NoFlops, nullptr, ReferenceUpdate<Op>};
 }
 
 }  // namespace
 
-const OpDef& OpOf(const SgdMomentum&) {
-  static constexpr OpDef op = {"SgdMomentum", InferSgdMomentum, ops::NoFlops, nullptr,
-                               ReferenceSgdMomentum};
-  return op;
-}
-
-const OpDef& OpOf(const Adam&) {
-  static constexpr OpDef op = {"Adam", InferAdam, ops::NoFlops, nullptr, ReferenceAdam};
-  return op;
-}
+#define FOVEA_DEFINE_UPDATE(Op)                    \
+  const OpDef& OpOf(const Op&) {                   \
+    static constexpr OpDef op = UpdateOp<Op>(#Op); \
+    return op;                                     \
+  }
+FOVEA_DEFINE_UPDATE(SgdMomentum)
+FOVEA_DEFINE_UPDATE(Adam)
+FOVEA_DEFINE_UPDATE(Adagrad)
+FOVEA_DEFINE_UPDATE(AdagradDa)
+FOVEA_DEFINE_UPDATE(Adadelta)
+FOVEA_DEFINE_UPDATE(RmsProp)
+FOVEA_DEFINE_UPDATE(Ftrl)
+FOVEA_DEFINE_UPDATE(ProximalGradientDescent)
+FOVEA_DEFINE_UPDATE(ProximalAdagrad)
+FOVEA_DEFINE_UPDATE(Lion)
+#undef FOVEA_DEFINE_UPDATE
 
 }  // namespace fovea

@@ -1,6 +1,7 @@
 #include "core/runtime/weights.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/scoped_width.h"
@@ -20,6 +21,8 @@ int RegionIndex(Role role) {
       return 2;
     case Role::kGradient:
       return 3;
+    case Role::kAverage:
+      return 4;
     case Role::kInput:
     case Role::kTemporary:
       break;
@@ -42,7 +45,7 @@ absl::StatusOr<std::shared_ptr<Weights>> Weights::Create(const Backend& backend,
     }
   }
   weights->parameter_count_ = graph.region_count(Role::kParameter);
-  weights->slots_ = options.slots;
+  weights->state_count_ = graph.region_count(Role::kState);
   const auto allocate = [&](Role role, int64_t elements) -> absl::Status {
     if (elements == 0) return absl::OkStatus();
     ASSIGN_OR_RETURN(weights->regions_[RegionIndex(role)],
@@ -50,19 +53,45 @@ absl::StatusOr<std::shared_ptr<Weights>> Weights::Create(const Backend& backend,
     return absl::OkStatus();
   };
   RETURN_IF_ERROR(allocate(Role::kParameter, weights->parameter_count_));
-  RETURN_IF_ERROR(allocate(Role::kState, graph.region_count(Role::kState)));
+  RETURN_IF_ERROR(allocate(Role::kState, weights->state_count_));
   RETURN_IF_ERROR(allocate(Role::kSlot, weights->parameter_count_ * options.slots));
   RETURN_IF_ERROR(allocate(Role::kGradient, options.gradients ? weights->parameter_count_ : 0));
+  RETURN_IF_ERROR(
+      allocate(Role::kAverage, options.averages ? graph.region_count(Role::kAverage) : 0));
   return weights;
 }
 
+std::shared_ptr<Weights> Weights::AveragesOf(std::shared_ptr<Weights> source) {
+  std::shared_ptr<Weights> averages(new Weights);
+  averages->backend_ = source->backend_;
+  averages->values_ = source->values_;
+  averages->index_ = source->index_;
+  averages->element_bytes_ = source->element_bytes_;
+  averages->parameter_count_ = source->parameter_count_;
+  averages->state_count_ = source->state_count_;
+  averages->source_ = std::move(source);
+  return averages;
+}
+
 void* Weights::region(Role role) const {
+  if (source_ != nullptr) {
+    if (region_bytes(role) == 0) return nullptr;
+    const int64_t first = role == Role::kState ? parameter_count_ : 0;
+    return static_cast<char*>(source_->region(Role::kAverage)) +
+           static_cast<size_t>(first) * element_bytes_;
+  }
   const int index = RegionIndex(role);
   if (index < 0 || regions_[index] == nullptr) return nullptr;
   return regions_[index]->address();
 }
 
 size_t Weights::region_bytes(Role role) const {
+  if (source_ != nullptr) {
+    const int64_t elements = role == Role::kParameter ? parameter_count_
+                             : role == Role::kState   ? state_count_
+                                                      : 0;
+    return static_cast<size_t>(elements) * element_bytes_;
+  }
   const int index = RegionIndex(role);
   return index < 0 || regions_[index] == nullptr ? 0 : regions_[index]->bytes();
 }

@@ -1,6 +1,7 @@
 // Weights: the named regions of one model on one backend, shared by all its Programs.
 //
-// Regions: parameters and states always; gradients and slots only when asked for (training).
+// Regions: parameters and states always; gradients, slots and averages only when asked for
+// (training).
 // `version` grows whenever the values change; what a Program's prologue computed from an older
 // version is stale. Reading and preparing are thread-safe; changing values is not, and must not
 // overlap with a run.
@@ -30,10 +31,15 @@ class Weights {
   struct Options {
     int slots = 0;           // slot regions, each of the parameters' size
     bool gradients = false;  // a gradient region
+    bool averages = false;   // a region of averages: of the parameters, then of the states
   };
   // Zeroed regions for the parameters and states of `graph`, at the offsets it assigned.
   static absl::StatusOr<std::shared_ptr<Weights>> Create(const Backend& backend, const Graph& graph,
                                                          Options options);
+
+  // The model whose parameters and states are the averages of `source`: the same memory, which this
+  // keeps alive, and the same version. It has no other regions.
+  static std::shared_ptr<Weights> AveragesOf(std::shared_ptr<Weights> source);
 
   const Backend& backend() const { return *backend_; }
   // Base address of a region on the device; nullptr when it does not exist or is empty.
@@ -51,9 +57,14 @@ class Weights {
   absl::StatusOr<std::string> ReadRegion(Role role) const;
   absl::Status WriteRegion(Role role, absl::string_view bytes);
 
-  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  uint64_t version() const {
+    return source_ != nullptr ? source_->version() : version_.load(std::memory_order_acquire);
+  }
   // Says that the values changed (after a training step, or after Set).
-  void Touch() { version_.fetch_add(1, std::memory_order_acq_rel); }
+  void Touch() {
+    if (source_ != nullptr) return source_->Touch();
+    version_.fetch_add(1, std::memory_order_acq_rel);
+  }
 
   // The addresses of a program's prologue results, computed now when they are missing or stale.
   // Programs with equal keys share one result. The vector is indexed as Program::prepared().
@@ -72,8 +83,9 @@ class Weights {
   std::map<std::string, size_t, std::less<>> index_;
   size_t element_bytes_ = 4;
   int64_t parameter_count_ = 0;
-  int slots_ = 0;
-  std::unique_ptr<Buffer> regions_[4];  // parameter, state, slot, gradient
+  int64_t state_count_ = 0;
+  std::shared_ptr<Weights> source_;     // of AveragesOf; else null
+  std::unique_ptr<Buffer> regions_[5];  // parameter, state, slot, gradient, average
   std::atomic<uint64_t> version_{1};
   mutable absl::Mutex mutex_;
   std::map<std::string, Prepared> prepared_ ABSL_GUARDED_BY(mutex_);

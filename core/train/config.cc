@@ -28,13 +28,21 @@ struct Section {
   void (*check)(ConfigCheck&);
 };
 constexpr Section kSections[] = {
-    {FillInput, CheckInput},         {FillNet, CheckNet},
-    {FillSampling, CheckSampling},   {FillLength, CheckLength},
-    {FillLoss, CheckLoss},           {FillClassWeights, CheckClassWeights},
-    {FillOptimizer, CheckOptimizer}, {FillSchedule, CheckSchedule},
-    {FillStopping, CheckStopping},   {FillAugmentation, CheckAugmentation},
-    {FillData, CheckData},           {FillLabels, CheckLabels},
-    {FillDecisions, CheckDecisions}, {FillExecution, CheckExecution},
+    {FillInput, CheckInput},
+    {FillNet, CheckNet},
+    {FillSampling, CheckSampling},
+    {FillLength, CheckLength},
+    {FillLoss, CheckLoss},
+    {FillClassWeights, CheckClassWeights},
+    {FillOptimizer, CheckOptimizer},
+    {FillRegularization, CheckRegularization},
+    {FillSchedule, CheckSchedule},
+    {FillStopping, CheckStopping},
+    {FillAugmentation, CheckAugmentation},
+    {FillData, CheckData},
+    {FillLabels, CheckLabels},
+    {FillDecisions, CheckDecisions},
+    {FillExecution, CheckExecution},
     {FillPrecision, CheckPrecision},
 };
 

@@ -1,4 +1,6 @@
 // How long, from which seed and on what a configuration runs.
+#include <algorithm>
+
 #include "core/train/config_sections.h"
 
 namespace fovea {
@@ -15,7 +17,9 @@ constexpr uint32_t kMaxWidth = 1024;
 void FillLength(ConfigFill& fill) {
   v1::TrainingConfig& config = fill.config();
   if (!config.has_batch_size()) {
-    const int64_t examples = ExamplesPerEpoch(config, fill.data());
+    // Several batches may make one update; together they are at most an epoch.
+    const int64_t examples =
+        ExamplesPerEpoch(config, fill.data()) / std::max(1u, config.accumulate_batches());
     const bool small = examples < kDefaultBatch;
     config.set_batch_size(small ? static_cast<uint32_t>(examples) : kDefaultBatch);
     fill.Chose("batch_size", config.batch_size(),

@@ -99,9 +99,12 @@ void CheckLoss(ConfigCheck& check);
 // config_class_weights.cc: class weights computed from the training split.
 void FillClassWeights(ConfigFill& fill);
 void CheckClassWeights(ConfigCheck& check);
-// config_optimizer.cc: update rule, learning rate, weight decay.
+// config_optimizer.cc: update rule, learning rate.
 void FillOptimizer(ConfigFill& fill);
 void CheckOptimizer(ConfigCheck& check);
+// config_regularization.cc: decays, clipping, averages, accumulation.
+void FillRegularization(ConfigFill& fill);
+void CheckRegularization(ConfigCheck& check);
 // config_schedule.cc: schedule and warm-up.
 void FillSchedule(ConfigFill& fill);
 void CheckSchedule(ConfigCheck& check);

@@ -1,33 +1,23 @@
-// From a complete configuration to the update rule of the training graph.
+// From a complete configuration to the update of the training graph.
 //
-// To add an optimizer: its update op (core/graph/attrs.h), its message and a case here.
+// To add an optimizer: its update op (core/graph/update_attrs.h), its message and a case here.
 #pragma once
 
-#include <variant>
+#include <cstdint>
 
-#include "core/graph/attrs.h"
+#include "core/graph/update_attrs.h"
 #include "fovea/v1/training.pb.h"
 
 namespace fovea {
 
-using Update = std::variant<SgdMomentum, Adam>;
-
 // `config` is complete. The learning rate is no part of the rule: each step brings its own.
-inline Update UpdateOf(const v1::TrainingConfig& config) {
-  const auto weight_decay = static_cast<float>(config.weight_decay());
-  if (config.has_adam()) {
-    Adam adam;
-    adam.beta1 = static_cast<float>(config.adam().beta1());
-    adam.beta2 = static_cast<float>(config.adam().beta2());
-    adam.epsilon = static_cast<float>(config.adam().epsilon());
-    adam.weight_decay = weight_decay;
-    return adam;
-  }
-  SgdMomentum sgd;
-  sgd.momentum = static_cast<float>(config.sgd().momentum());
-  sgd.nesterov = config.sgd().nesterov();
-  sgd.weight_decay = weight_decay;
-  return sgd;
-}
+Update UpdateOf(const v1::TrainingConfig& config);
+
+// How much of the new weights enters their moving average: shadow ← shadow + weight · (w − shadow)
+// after the update before which there were n ≥ 0. With d(n) = min(decay, (1 + n) / (10 + n)) it is
+// 1 − d(n). With zero_debias it is (1 − d(n)) / (1 − d(0) ⋯ d(n)), which makes of the shadow what
+// one that started at 0 and was divided by the product's complement would be: the first weight is
+// 1, so that the shadow's start does not matter. A pure function, so that a resume needs only n.
+double AverageWeight(const v1::WeightAverage& average, int64_t n);
 
 }  // namespace fovea

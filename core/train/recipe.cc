@@ -16,6 +16,14 @@ bool HasThresholds(v1::Task task) {
 
 int OutputsOf(v1::Task task, int labels) { return task == v1::TASK_BINARY ? 1 : labels; }
 
+int AccumulatedBatches(const v1::TrainingConfig& config) {
+  return config.has_accumulate_batches() ? static_cast<int>(config.accumulate_batches()) : 1;
+}
+
+int64_t ExamplesPerStep(const v1::TrainingConfig& config) {
+  return int64_t{config.batch_size()} * AccumulatedBatches(config);
+}
+
 PixelShape PixelShapeOf(const v1::TrainingConfig& config) {
   return {static_cast<int>(config.input().width()), static_cast<int>(config.input().height()),
           static_cast<int>(config.input().channels())};
@@ -47,6 +55,8 @@ TrainingGraphOptions TrainingGraphOptionsOf(const v1::TrainingConfig& config,
   options.loss = LossOf(config);
   if (config.task() != v1::TASK_BINARY) options.class_weights = ClassWeightsOf(config, labels);
   options.update = UpdateOf(config);
+  options.clip_norm = static_cast<float>(config.clip_norm());
+  options.accumulate = AccumulatedBatches(config);
   return options;
 }
 

@@ -2,6 +2,7 @@
 // the thresholds. Pure. `labels` are the data set's, in the order of their indices.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,14 +26,18 @@ bool HasThresholds(v1::Task task);
 // Outputs of the net, which is the length of a target: one a label, or one in all for binary.
 int OutputsOf(v1::Task task, int labels);
 
+// Batches and images that make one update, which is a step of the schedule.
+int AccumulatedBatches(const v1::TrainingConfig& config);
+int64_t ExamplesPerStep(const v1::TrainingConfig& config);
+
 PixelShape PixelShapeOf(const v1::TrainingConfig& config);
 
 // Pixels enter as (p / 255 − 0.5) / 0.25, whatever the data set: a model's preprocessing then
 // depends on nothing but its input shape.
 NetOptions NetOptionsOf(const v1::TrainingConfig& config, int outputs);
 
-// Loss and class weights of losses.h, update by optimizer. Binary class weights are example
-// weights, see BinaryWeightsOf.
+// Loss and class weights of losses.h, update by optimizer and regularisation. Binary class weights
+// are example weights, see BinaryWeightsOf.
 TrainingGraphOptions TrainingGraphOptionsOf(const v1::TrainingConfig& config,
                                             absl::Span<const std::string> labels);
 

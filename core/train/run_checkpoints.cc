@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/train/measure.h"
+#include "core/train/recipe.h"
 #include "core/train/timestamp.h"
 
 namespace fovea {
@@ -16,19 +17,24 @@ namespace {
 constexpr char kParameters[] = "parameters";
 constexpr char kStates[] = "states";
 constexpr char kSlots[] = "slots";
+constexpr char kAverages[] = "averages";
 constexpr char kEpochLoss[] = "epoch_loss";  // a double: the sum over the epoch that is not done
 
 struct NamedRole {
   const char* name;
   Role role;
 };
-constexpr NamedRole kModelRegions[] = {{kParameters, Role::kParameter}, {kStates, Role::kState}};
-constexpr NamedRole kAllRegions[] = {
-    {kParameters, Role::kParameter}, {kStates, Role::kState}, {kSlots, Role::kSlot}};
+constexpr NamedRole kModelRegions[] = {
+    {kParameters, Role::kParameter}, {kStates, Role::kState}, {kAverages, Role::kAverage}};
+constexpr NamedRole kAllRegions[] = {{kParameters, Role::kParameter},
+                                     {kStates, Role::kState},
+                                     {kSlots, Role::kSlot},
+                                     {kAverages, Role::kAverage}};
 
 absl::Status WriteRegions(const Checkpoint& checkpoint, absl::Span<const NamedRole> regions,
                           Weights& weights) {
   for (const NamedRole& region : regions) {
+    if (region.role == Role::kAverage && weights.region_bytes(region.role) == 0) continue;
     ASSIGN_OR_RETURN(const absl::string_view bytes, checkpoint.Find(region.name));
     const absl::Status status = weights.WriteRegion(region.role, bytes);
     if (status.ok()) continue;
@@ -125,7 +131,7 @@ absl::Status RunCheckpoints::Save(const Weights& weights, const RunPosition& pos
   manifest.set_attempt(job_.attempt());
   manifest.set_step(position.step);
   manifest.set_epoch(static_cast<uint32_t>(position.epoch));
-  manifest.set_examples_drawn(position.step * job_.config().batch_size());
+  manifest.set_examples_drawn(position.step * ExamplesPerStep(job_.config()));
   manifest.set_dataset_revision(job_.dataset_revision());
   *manifest.mutable_config() = job_.config();
   *manifest.mutable_execution() = execution;
@@ -137,6 +143,7 @@ absl::Status RunCheckpoints::Save(const Weights& weights, const RunPosition& pos
   SetTimestamp(clock_->Now(), *manifest.mutable_create_time());
   for (const NamedRole& region : kAllRegions) {
     ASSIGN_OR_RETURN(std::string bytes, weights.ReadRegion(region.role));
+    if (region.role == Role::kAverage && bytes.empty()) continue;
     checkpoint.regions.push_back({region.name, std::move(bytes)});
   }
   std::string loss(sizeof(double), '\0');

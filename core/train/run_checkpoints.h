@@ -60,7 +60,7 @@ class RunCheckpoints {
                     const v1::Execution& execution, const v1::Measures* validation,
                     const std::optional<BestEpoch>& best);
 
-  // Parameters and states of an earlier checkpoint; the rest of the weights stays.
+  // Parameters, states and averages of an earlier checkpoint; the rest of the weights stays.
   absl::Status RestoreModel(int64_t step, Weights& weights) const;
 
   absl::Status RemoveAll() { return store_.RemoveAll(); }

@@ -63,8 +63,8 @@ absl::Status Trainer::Start() {
   metering.first_step = position_.step;
   metering.total_steps = schedule_->total_steps();
   metering.steps_per_epoch = loader_->steps_per_epoch();
-  metering.images_per_step = options_.job.config().batch_size();
-  metering.flops_per_step = training_->program().flops();
+  metering.images_per_step = ExamplesPerStep(options_.job.config());
+  metering.flops_per_step = training_->flops();
   metering.peak_flops = options_.peak_flops;
   meter_.emplace(metering);
   epoch_start_ = options_.clock->Elapsed();
@@ -183,7 +183,7 @@ absl::Status Trainer::Finish() {
   run.report.set_split(has_test ? v1::SPLIT_TEST : v1::SPLIT_VALIDATION);
   *run.report.mutable_choices() = options_.job.choices();
   if (const auto share = data_wait_.share()) run.report.set_data_wait_share(*share);
-  return StageModel(options_.files, ModelFolder(), run, options_.labels, *training_->weights(),
+  return StageModel(options_.files, ModelFolder(), run, options_.labels, *training_->evaluated(),
                     options_.clock);
 }
 

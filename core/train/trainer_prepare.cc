@@ -21,11 +21,12 @@ enum SeedStream : uint64_t { kInitialWeights = 1, kBatches = 2 };
 constexpr int kMaxEvaluationBatch = 64;
 
 absl::Status CheckData(const Trainer::Options& options) {
-  const uint32_t batch = options.job.config().batch_size();
+  const int64_t needed = ExamplesPerStep(options.job.config());
   const int64_t examples = options.train == nullptr ? 0 : options.train->size();
-  if (examples < batch) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "the training split has ", examples, " images, expected at least one batch of ", batch));
+  if (examples < needed) {
+    return absl::FailedPreconditionError(absl::StrCat("the training split has ", examples,
+                                                      " images, expected at least the ", needed,
+                                                      " of one step"));
   }
   for (const Dataset* dataset : {options.validation, options.test}) {
     if (dataset != nullptr && dataset->size() > 0) return absl::OkStatus();
@@ -85,7 +86,7 @@ absl::Status Trainer::PrepareNet(const v1::Execution& execution) {
   ASSIGN_OR_RETURN(Graph graph, InferenceGraphOf(net, config));
   ASSIGN_OR_RETURN(graph, WithF32Ports(std::move(graph)));
   ASSIGN_OR_RETURN(inference_,
-                   BucketPrograms::Create(std::move(graph), training_->weights(), buckets));
+                   BucketPrograms::Create(std::move(graph), training_->evaluated(), buckets));
   ASSIGN_OR_RETURN(evaluator_, BucketExecutor::Create(inference_));
 
   execution_ = execution;
@@ -98,16 +99,19 @@ absl::Status Trainer::PreparePosition(const RunCheckpoints::Found& found) {
     ASSIGN_OR_RETURN(position_, RunCheckpoints::Restore(*found.checkpoint, *training_->weights()));
     best_ = found.best;
     saved_step_ = position_.step;
+  } else {
+    RETURN_IF_ERROR(training_->Begin());
   }
   const v1::TrainingConfig& config = options_.job.config();
   ASSIGN_OR_RETURN(SamplingPlan plan, SamplingPlanOf(config, *options_.train));
   const auto sampling = std::make_shared<const SamplingPlan>(std::move(plan));
-  if (sampling->EpochLength() < config.batch_size()) {
+  const int64_t examples_per_step = ExamplesPerStep(config);
+  if (sampling->EpochLength() < examples_per_step) {
     return absl::FailedPreconditionError(absl::StrCat(
         "an epoch has ", sampling->EpochLength(),
-        " images by config.sampling, expected at least one batch of ", config.batch_size()));
+        " images by config.sampling, expected at least the ", examples_per_step, " of one update"));
   }
-  const int64_t steps_per_epoch = StepsPerEpoch(sampling->EpochLength(), config.batch_size());
+  const int64_t steps_per_epoch = StepsPerEpoch(sampling->EpochLength(), examples_per_step);
   schedule_.emplace(config, steps_per_epoch);
   if (position_.step > 0) {
     learning_rate_ = schedule_->LearningRate(position_.step - 1, PlateauFactor(position_.plateau));
@@ -119,7 +123,7 @@ absl::Status Trainer::PreparePosition(const RunCheckpoints::Found& found) {
     scaled_train_ = std::make_unique<ScaledDataset>(*options_.train, *target_scale_);
     loading.dataset = scaled_train_.get();
   }
-  loading.batch_size = static_cast<int>(config.batch_size());
+  loading.batch_size = static_cast<int>(examples_per_step);
   loading.seed = HashKey(config.seed(), kBatches);
   loading.first_step = position_.step;
   loading.end_step = schedule_->total_steps();

@@ -65,7 +65,7 @@ struct Bench {
 
   static Graph Training(const Net& net) {
     TrainingGraphOptions options;
-    options.update = SgdMomentum{0.9f, 1e-4f};
+    options.update = SgdMomentum{0.9f, false, {.weight_decay = 1e-4f}};
     return OrDie(TrainingGraph(net.graph, net.logits, options));
   }
 

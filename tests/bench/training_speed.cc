@@ -68,7 +68,7 @@ class Step {
     options.labels = kLabels;
     const Net net = OrDie(BuildNet(options, c.batch));
     TrainingGraphOptions training;
-    training.update = SgdMomentum{0.9f, 5e-4f};
+    training.update = SgdMomentum{0.9f, false, {.weight_decay = 5e-4f}};
     Graph graph = OrDie(TrainingGraph(net.graph, net.logits, training));
     std::unique_ptr<Step> step(new Step);
     step->weights_ = OrDie(Weights::Create(CpuBackend(), graph, {.slots = 1, .gradients = true}));

@@ -200,6 +200,7 @@ const std::vector<OpCase>& OpCases() {
     AddConvCases(*table);
     AddLayerCases(*table);
     AddLossCases(*table);
+    AddUpdateCases(*table);
     AddSimpleCases(*table);
     return table;
   }();

@@ -58,6 +58,7 @@ const std::vector<OpCase>& OpCases();
 void AddConvCases(std::vector<OpCase>& cases);    // convolution
 void AddLayerCases(std::vector<OpCase>& cases);   // dense, pooling, batch norm
 void AddLossCases(std::vector<OpCase>& cases);    // softmax, losses
+void AddUpdateCases(std::vector<OpCase>& cases);  // updates and what stands around them
 void AddSimpleCases(std::vector<OpCase>& cases);  // all other ops
 
 // A graph with the one node "op" of a case; its inputs are named "input0", "input1", …. With

@@ -1,4 +1,4 @@
-// The cases of elementwise ops, shapes, dropout and updates.
+// The cases of elementwise ops, shapes and dropout.
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,46 +90,12 @@ void AddDropout(std::vector<OpCase>& cases) {
   cases.push_back(std::move(inference));
 }
 
-// ---- Updates.
-
-constexpr int64_t kRegion = 96;
-
-void AddUpdate(std::vector<OpCase>& cases, std::string name, Attrs attrs, int slots, int step) {
-  OpCase result;
-  result.name = std::move(name);
-  result.attrs = attrs;
-  result.inputs = {{{kRegion}, InputKind::kUniform, Role::kParameter}, {{kRegion}}};
-  result.overwrites = {0};
-  for (int slot = 0; slot < slots; ++slot) {
-    // Adam's second moment is positive.
-    const InputKind kind = slot == 0 ? InputKind::kUniform : InputKind::kPositive;
-    result.overwrites.push_back(static_cast<int>(result.inputs.size()));
-    result.inputs.push_back({{kRegion}, kind, Role::kSlot});
-  }
-  result.inputs.push_back({{1}, InputKind::kPositive, Role::kInput, 0.1});
-  if (step >= 0) result.inputs.push_back({{1}, InputKind::kInteger, Role::kInput, double(step)});
-  cases.push_back(std::move(result));
-}
-
-void AddUpdates(std::vector<OpCase>& cases) {
-  AddUpdate(cases, "sgd_momentum", SgdMomentum{0.9f}, 1, -1);
-  AddUpdate(cases, "sgd_without_momentum", SgdMomentum{0}, 1, -1);
-  AddUpdate(cases, "sgd_nesterov", SgdMomentum{0.9f, 0, true}, 1, -1);
-  AddUpdate(cases, "sgd_weight_decay", SgdMomentum{0.9f, 0.01f, false, 48}, 1, -1);
-  AddUpdate(cases, "sgd_nesterov_weight_decay", SgdMomentum{0.9f, 0.1f, true, kRegion}, 1, -1);
-  AddUpdate(cases, "adam_first_step", Adam{}, 2, 0);
-  AddUpdate(cases, "adam_second_step", Adam{}, 2, 1);
-  AddUpdate(cases, "adam_late_step", Adam{}, 2, 100000);
-  AddUpdate(cases, "adam_weight_decay", Adam{0.9f, 0.99f, 1e-6f, 0.01f, 48}, 2, 10);
-}
-
 }  // namespace
 
 void AddSimpleCases(std::vector<OpCase>& cases) {
   AddElementwise(cases);
   AddShapes(cases);
   AddDropout(cases);
-  AddUpdates(cases);
 }
 
 }  // namespace fovea

@@ -1,6 +1,7 @@
 #include "core/backend/cpu/cpu_backend.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -65,15 +66,22 @@ absl::StatusOr<Lowered> LowerFast(const NodeView& view, const CompileOptions& op
                [&](const BiasBackward&) { return cpu::LowerBiasBackward(view); },
                [&](const Normalize&) { return cpu::LowerNormalize(view); },
                [&](const Dropout& op) { return cpu::LowerDropout(view, op); },
-               [&](const SgdMomentum& op) { return cpu::LowerSgdMomentum(view, op); },
-               [&](const Adam& op) { return cpu::LowerAdam(view, op); },
+               [&](const NormScale& op) { return cpu::LowerNormScale(view, op); },
+               [&](const SumGradients& op) { return cpu::LowerSumGradients(view, op); },
+               [&](const MovingAverage&) { return cpu::LowerMovingAverage(view); },
                [&](const Dense&) { return cpu::LowerDense(view, options); },
                [&](const DenseBackwardData&) { return cpu::LowerDense(view, options); },
                [&](const DenseBackwardWeights&) { return cpu::LowerDense(view, options); },
                [&](const Conv&) { return cpu::LowerConv(view, options); },
                [&](const ConvBackwardData&) { return cpu::LowerConv(view, options); },
                [&](const ConvBackwardWeights&) { return cpu::LowerConv(view, options); },
-               [&](const auto&) { return LowerReference(view.graph, view.node); }},
+               [&](const auto& op) -> absl::StatusOr<Lowered> {
+                 if constexpr (std::is_constructible_v<Update, decltype(op)>) {
+                   return cpu::LowerUpdate(view, op);
+                 } else {
+                   return LowerReference(view.graph, view.node);
+                 }
+               }},
       view.node.attrs);
 }
 

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <string>
 
@@ -30,6 +31,13 @@ Lowered LowerHost(std::string kernel_name, HostFunction function);
 template <typename T>
 T* At(Addresses addresses, int i) {
   return static_cast<T*>(addresses[i]);
+}
+
+// Memory that a kernel overwrites in place is input and output at once; where they are two, the
+// output begins as a copy of the input.
+inline float* InPlace(const float* input, float* output, int64_t count) {
+  if (input != output) std::memcpy(output, input, static_cast<size_t>(count) * sizeof(float));
+  return output;
 }
 
 // Calls body(begin, end) on disjoint ranges that cover [0, count), one a thread. Ranges begin at

@@ -43,7 +43,9 @@ absl::StatusOr<Lowered> LowerActivateBackward(const NodeView& view,
 absl::StatusOr<Lowered> LowerBiasBackward(const NodeView& view);
 absl::StatusOr<Lowered> LowerNormalize(const NodeView& view);
 absl::StatusOr<Lowered> LowerDropout(const NodeView& view, const Dropout& dropout);
-absl::StatusOr<Lowered> LowerSgdMomentum(const NodeView& view, const SgdMomentum& rule);
-absl::StatusOr<Lowered> LowerAdam(const NodeView& view, const Adam& rule);
+absl::StatusOr<Lowered> LowerUpdate(const NodeView& view, const Update& update);
+absl::StatusOr<Lowered> LowerNormScale(const NodeView& view, const NormScale& op);
+absl::StatusOr<Lowered> LowerSumGradients(const NodeView& view, const SumGradients& op);
+absl::StatusOr<Lowered> LowerMovingAverage(const NodeView& view);
 
 }  // namespace fovea::cpu

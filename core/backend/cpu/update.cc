@@ -1,8 +1,14 @@
-// The optimizers' updates: one pass over the whole regions.
-#include <cstring>
+// The optimizers' updates: one pass over the whole regions, whatever the rule.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+#include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/lower.h"
+#include "core/graph/op_def.h"
 #include "core/ops/update_rules.h"
 
 namespace fovea::cpu {
@@ -10,88 +16,124 @@ namespace {
 
 constexpr int64_t kGrain = 4096;
 
-FOVEA_MULTIVERSION
-void SgdRange(const SgdMomentum& rule, float decay, float rate, const float* gradient,
-              float* __restrict parameter, float* __restrict velocity, int64_t count) {
-  const float momentum = rule.momentum;
-  if (rule.nesterov) {
-    for (int64_t i = 0; i < count; ++i) {
-      ops::SgdMomentumRule(gradient[i], decay, momentum, true, rate, &parameter[i], &velocity[i]);
-    }
-  } else {
-    for (int64_t i = 0; i < count; ++i) {
-      ops::SgdMomentumRule(gradient[i], decay, momentum, false, rate, &parameter[i], &velocity[i]);
-    }
-  }
-}
+// The memory of an update; the regions are overwritten in place.
+struct Regions {
+  const float* gradient = nullptr;
+  float* parameter = nullptr;
+  std::array<float*, 3> slot = {};
 
-struct AdamStep {
-  float beta1, beta2, epsilon, correction1, correction2, rate;
+  Regions From(int64_t begin) const {
+    Regions from = {gradient + begin, parameter + begin};
+    for (size_t k = 0; k < slot.size(); ++k) from.slot[k] = slot[k] ? slot[k] + begin : nullptr;
+    return from;
+  }
 };
 
-FOVEA_MULTIVERSION
-void AdamRange(const AdamStep& step, float decay, const float* gradient,
-               float* __restrict parameter, float* __restrict first, float* __restrict second,
-               int64_t count) {
-  const AdamStep s = step;
+// What is the same for all elements of a range.
+struct Scalars {
+  int64_t step = 0;
+  float rate = 0;
+  float scale = 1;
+  bool decayed = false;
+};
+
+template <int slots, typename Rule>
+[[gnu::always_inline]] inline void Loop(const Rule& rule,
+                                        const ops::Rules<float>::GradientTerms& terms, float rate,
+                                        const float* gradient, float* __restrict parameter,
+                                        float* __restrict slot0, float* __restrict slot1,
+                                        float* __restrict slot2, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
-    ops::AdamRule(gradient[i], decay, s.beta1, s.beta2, s.epsilon, s.correction1, s.correction2,
-                  s.rate, &parameter[i], &first[i], &second[i]);
+    float p = parameter[i], s[3] = {};
+    if constexpr (slots > 0) s[0] = slot0[i];
+    if constexpr (slots > 1) s[1] = slot1[i];
+    if constexpr (slots > 2) s[2] = slot2[i];
+    ops::UpdateElement<float>(rule, terms, rate, gradient[i], &p, s);
+    parameter[i] = p;
+    if constexpr (slots > 0) slot0[i] = s[0];
+    if constexpr (slots > 1) slot1[i] = s[1];
+    if constexpr (slots > 2) slot2[i] = s[2];
   }
 }
 
-// Calls update(begin, end, decay) on ranges in parallel; weight decay stops at `decayed`.
-template <typename Update>
-void ForRegion(int64_t count, int64_t decayed, float weight_decay, const Update& update) {
-  ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
-    const int64_t middle = std::clamp(decayed, begin, end);
-    if (begin < middle) update(begin, middle, weight_decay);
-    if (middle < end) update(middle, end, 0.0f);
-  });
+// Every rule's slots but RMSProp's are constants, of which the compiler keeps one loop.
+template <typename Op>
+[[gnu::always_inline]] inline void AnyRange(const Op& op, const Scalars& scalars, const Regions& r,
+                                            int64_t count) {
+  const auto rule = ops::RuleFor<float>(op, scalars.step, scalars.decayed);
+  const auto terms = ops::TermsFor<float>(op.terms, scalars.scale, scalars.decayed);
+  const float rate = scalars.rate;
+  const auto [s0, s1, s2] = r.slot;
+  switch (op.slots()) {
+    case 0:
+      return Loop<0>(rule, terms, rate, r.gradient, r.parameter, s0, s1, s2, count);
+    case 1:
+      return Loop<1>(rule, terms, rate, r.gradient, r.parameter, s0, s1, s2, count);
+    case 2:
+      return Loop<2>(rule, terms, rate, r.gradient, r.parameter, s0, s1, s2, count);
+    default:
+      return Loop<3>(rule, terms, rate, r.gradient, r.parameter, s0, s1, s2, count);
+  }
 }
 
-// Input and output are one region, which the rules overwrite in place; where they are two, the
-// output begins as a copy.
-float* InPlace(const float* input, float* output, int64_t count) {
-  if (input != output) std::memcpy(output, input, count * sizeof(float));
-  return output;
+// One function a rule, since templates have no versions for instruction sets.
+#define FOVEA_UPDATE_RANGE(Op)                                                          \
+  FOVEA_MULTIVERSION void Range(const Op& op, const Scalars& scalars, const Regions& r, \
+                                int64_t count) {                                        \
+    AnyRange(op, scalars, r, count);                                                    \
+  }
+FOVEA_UPDATE_RANGE(SgdMomentum)
+FOVEA_UPDATE_RANGE(Adam)
+FOVEA_UPDATE_RANGE(Adagrad)
+FOVEA_UPDATE_RANGE(AdagradDa)
+FOVEA_UPDATE_RANGE(Adadelta)
+FOVEA_UPDATE_RANGE(RmsProp)
+FOVEA_UPDATE_RANGE(ProximalGradientDescent)
+FOVEA_UPDATE_RANGE(ProximalAdagrad)
+FOVEA_UPDATE_RANGE(Lion)
+#undef FOVEA_UPDATE_RANGE
+
+// The usual power as a constant, so that its loop is free of pow.
+FOVEA_MULTIVERSION
+void Range(const Ftrl& op, const Scalars& scalars, const Regions& r, int64_t count) {
+  if (op.learning_rate_power != -0.5f) return AnyRange(op, scalars, r, count);
+  Ftrl square_root = op;
+  square_root.learning_rate_power = -0.5f;
+  AnyRange(square_root, scalars, r, count);
+}
+
+template <typename Op>
+void RunUpdate(const Op& op, int64_t count, Addresses in, Addresses out) {
+  const ops::UpdateOperands at = ops::OperandsOf(op);
+  Scalars scalars;
+  scalars.rate = *At<float>(in, at.rate);
+  if (at.step >= 0) scalars.step = *At<int64_t>(in, at.step);
+  if (at.scale >= 0) scalars.scale = *At<float>(in, at.scale);
+  Regions regions = {At<float>(in, 1), InPlace(At<float>(in, 0), At<float>(out, 0), count)};
+  for (int k = 0; k < op.slots(); ++k) {
+    regions.slot[k] = InPlace(At<float>(in, 2 + k), At<float>(out, 1 + k), count);
+  }
+  ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
+    const int64_t middle = std::clamp(op.terms.decayed, begin, end);
+    Scalars decayed = scalars;
+    decayed.decayed = true;
+    if (begin < middle) Range(op, decayed, regions.From(begin), middle - begin);
+    if (middle < end) Range(op, scalars, regions.From(middle), end - middle);
+  });
 }
 
 }  // namespace
 
-absl::StatusOr<Lowered> LowerSgdMomentum(const NodeView& view, const SgdMomentum& rule) {
+absl::StatusOr<Lowered> LowerUpdate(const NodeView& view, const Update& update) {
   const int64_t count = view.in(0).dims.count();
-  return LowerHost("fovea:sgd_momentum", [=](Addresses in, Addresses out) {
-    const float* gradient = At<float>(in, 1);
-    const float rate = *At<float>(in, 3);
-    float* parameter = InPlace(At<float>(in, 0), At<float>(out, 0), count);
-    float* velocity = InPlace(At<float>(in, 2), At<float>(out, 1), count);
-    ForRegion(count, rule.decayed, rule.weight_decay, [&](int64_t begin, int64_t end, float decay) {
-      SgdRange(rule, decay, rate, gradient + begin, parameter + begin, velocity + begin,
-               end - begin);
-    });
-  });
-}
-
-absl::StatusOr<Lowered> LowerAdam(const NodeView& view, const Adam& rule) {
-  const int64_t count = view.in(0).dims.count();
-  return LowerHost("fovea:adam", [=](Addresses in, Addresses out) {
-    const float* gradient = At<float>(in, 1);
-    const int64_t step = *At<int64_t>(in, 5);
-    float* parameter = InPlace(At<float>(in, 0), At<float>(out, 0), count);
-    float* first = InPlace(At<float>(in, 2), At<float>(out, 1), count);
-    float* second = InPlace(At<float>(in, 3), At<float>(out, 2), count);
-    const AdamStep s = {rule.beta1,
-                        rule.beta2,
-                        rule.epsilon,
-                        static_cast<float>(ops::AdamCorrection(rule.beta1, step)),
-                        static_cast<float>(ops::AdamCorrection(rule.beta2, step)),
-                        *At<float>(in, 4)};
-    ForRegion(count, rule.decayed, rule.weight_decay, [&](int64_t begin, int64_t end, float decay) {
-      AdamRange(s, decay, gradient + begin, parameter + begin, first + begin, second + begin,
-                end - begin);
-    });
-  });
+  std::string name = absl::StrCat("fovea:", OpOf(view.node.attrs).name);
+  return std::visit(
+      [&](const auto& op) {
+        return LowerHost(std::move(name), [op, count](Addresses in, Addresses out) {
+          RunUpdate(op, count, in, out);
+        });
+      },
+      update);
 }
 
 }  // namespace fovea::cpu

@@ -187,10 +187,11 @@ TEST(UpdateValues, OfSgdGatherInTheVelocity) {
   const Tensor p = Doubles({2}, {1, 1}), g = Doubles({2}, {2, 2}), v = Doubles({2}, {4, 4});
   const Tensor rate = Doubles({1}, {0.125});
   // Decay applies to the first element only: g = 2 + 0.5 · 1.
-  auto outputs = RunOp(SgdMomentum{0.5f, 0.5f, false, 1}, {&p, &g, &v, &rate});
+  const UpdateTerms half = {.weight_decay = 0.5f, .decayed = 1};
+  auto outputs = RunOp(SgdMomentum{0.5f, false, half}, {&p, &g, &v, &rate});
   EXPECT_THAT(Elements(outputs[1]), ElementsAre(4.5, 4));
   EXPECT_THAT(Elements(outputs[0]), ElementsAre(1 - 4.5 / 8, 0.5));
-  outputs = RunOp(SgdMomentum{0.5f, 0.5f, true, 1}, {&p, &g, &v, &rate});
+  outputs = RunOp(SgdMomentum{0.5f, true, half}, {&p, &g, &v, &rate});
   EXPECT_THAT(Elements(outputs[0]), ElementsAre(1 - (2.5 + 0.5 * 4.5) / 8, 1 - (2 + 2.0) / 8));
 }
 

@@ -375,7 +375,7 @@ TEST(Recipe, TurnsAConfigurationIntoParts) {
   EXPECT_THAT(options.class_weights, ElementsAre(1, 3, 1));
   ASSERT_TRUE(std::holds_alternative<Adam>(options.update));
   EXPECT_EQ(std::get<Adam>(options.update).beta1, .8f);
-  EXPECT_EQ(std::get<Adam>(options.update).weight_decay, .25f);
+  EXPECT_EQ(std::get<Adam>(options.update).terms.weight_decay, .25f);
   EXPECT_THAT(ThresholdsOf(complete->config, labels), ElementsAre(.5, .5, .25));
   EXPECT_EQ(PixelShapeOf(complete->config), (PixelShape{28, 28, 1}));
   EXPECT_EQ(AugmentOptionsOf(complete->config).crop.pad_pixels, 3);

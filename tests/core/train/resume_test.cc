@@ -138,6 +138,31 @@ TEST_F(Resume, TellsAgainThatItStoppedEarly) {
   ExpectSame(run, whole);
 }
 
+// Whatever a rule remembers: slots that do not start at 0 or that start as the weights, gathered
+// gradients, and averages of weights and of batch norm's states.
+TEST_F(Resume, KeepsSlotsGatheredGradientsAndAverages) {
+  for (const char* config :
+       {"mlp { hidden: 8 } batch_size: 4 accumulate_batches: 2 epochs: 2 dropout: 0.1 "
+        "adagrad { initial_accumulator: 0.1 } clip_norm: 0.5 average { decay: 0.8 }",
+        "mlp { hidden: 8 } batch_size: 4 accumulate_batches: 2 epochs: 2 "
+        "adagrad_da { l1: 0.001 } average { zero_debias: true }",
+        "mlp { hidden: 8 } batch_size: 8 epochs: 2 ftrl { l1: 0.001 } clip_value: 0.1",
+        "mlp { hidden: 8 } batch_size: 8 epochs: 2 rms_prop { centered: true momentum: 0.9 }"}) {
+    SCOPED_TRACE(config);
+    TrainingRun whole(config);
+    ASSERT_TRUE(whole.Attempt(false).ok());
+    ASSERT_THAT(whole.losses, SizeIs(kSteps));
+    for (const int64_t stop : {0, 2, 4}) {
+      SCOPED_TRACE(stop);
+      ExpectCancelDoesNotMatter(config, stop, whole);
+    }
+  }
+  const char states[] = "net: \"resnet8\" batch_size: 8 epochs: 2 average { decay: 0.9 }";
+  TrainingRun whole(states);
+  ASSERT_TRUE(whole.Attempt(false).ok());
+  ExpectCancelDoesNotMatter(states, 3, whole);
+}
+
 TEST_F(Resume, GoesOnFromTheLastEpochAfterACrashAtAnyStep) {
   for (int64_t stop = 0; stop < kSteps; ++stop) {
     SCOPED_TRACE(stop);

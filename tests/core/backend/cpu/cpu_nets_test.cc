@@ -47,7 +47,7 @@ const auto kPlans =
 absl::StatusOr<Graph> GraphFor(const Net& net, bool training) {
   if (!training) return WithHead(net, Head::kSoftmax);
   TrainingGraphOptions options;
-  options.update = SgdMomentum{0.9f, 1e-4f};
+  options.update = SgdMomentum{0.9f, false, {.weight_decay = 1e-4f}};
   return TrainingGraph(net.graph, net.logits, options);
 }
 
