@@ -1,7 +1,10 @@
 // fovea train DATASET --model NAME …
 #include <memory>
 
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "client/commands.h"
 #include "client/config_override.h"
 #include "client/job_view.h"
@@ -15,6 +18,8 @@ struct TrainOptions {
   std::string model;
   std::string config_path;
   std::string net;
+  std::string fine_tune;
+  std::vector<std::string> freeze;
   std::optional<uint32_t> epochs;
   std::optional<uint32_t> batch;
   std::optional<double> learning_rate;
@@ -23,6 +28,22 @@ struct TrainOptions {
   std::string request_id;
   bool detach = false;
 };
+
+// "pets" or "pets:3".
+absl::Status SetFineTune(const std::string& start, v1::FineTune* tune) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(start, absl::MaxSplits(':', 1));
+  tune->set_model(std::string(parts.first));
+  tune->clear_version();
+  if (!absl::StrContains(start, ':')) return absl::OkStatus();
+  uint64_t version = 0;
+  if (!absl::SimpleAtoi(parts.second, &version) || version == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--fine-tune: found \"", start, "\", expected MODEL or MODEL:VERSION, version a number"));
+  }
+  tune->set_version(version);
+  return absl::OkStatus();
+}
 
 absl::StatusOr<v1::TrainingConfig> MakeConfig(const TrainOptions& options) {
   v1::TrainingConfig config;
@@ -34,6 +55,16 @@ absl::StatusOr<v1::TrainingConfig> MakeConfig(const TrainOptions& options) {
   if (options.batch.has_value()) config.set_batch_size(*options.batch);
   if (options.learning_rate.has_value()) config.set_learning_rate(*options.learning_rate);
   if (options.seed.has_value()) config.set_seed(*options.seed);
+  if (!options.fine_tune.empty()) {
+    RETURN_IF_ERROR(SetFineTune(options.fine_tune, config.mutable_fine_tune()));
+  }
+  if (!options.freeze.empty() && !config.has_fine_tune()) {
+    return absl::InvalidArgumentError(
+        "--freeze: found no model to begin with, expected --fine-tune");
+  }
+  for (const std::string& prefix : options.freeze) {
+    config.mutable_fine_tune()->add_freeze(prefix);
+  }
   for (const std::string& assignment : options.overrides) {
     RETURN_IF_ERROR(ApplyOverride(assignment, &config));
   }
@@ -91,6 +122,14 @@ void AddTrain(CLI::App* app, Action* action) {
       ->check(CLI::ExistingFile);
   train->add_option("--net", options->net,
                     "mlp, lenet, resnet8, resnet20, resnet18, resnet50, mobilenet_v2");
+  train->add_option("--fine-tune", options->fine_tune,
+                    "MODEL or MODEL:VERSION whose weights, net and input the training begins with");
+  train
+      ->add_option(
+          "--freeze", options->freeze,
+          "Layers that stay as --fine-tune has them, e.g. layer1 for all whose name begins "
+          "with layer1.; may repeat")
+      ->allow_extra_args(false);
   train->add_option("--epochs", options->epochs, "Passes over the training split");
   train->add_option("--batch", options->batch, "Examples a step");
   train->add_option("--learning-rate", options->learning_rate, "The highest rate of the schedule");

@@ -235,6 +235,7 @@ void ServerApp::MakeServices(const Cores& cores) {
   classifier.feed = &job_feed_;
   classifier.runner = runner_.get();
   classifier.manager = models_.get();
+  classifier.repository = repository_.get();
   classifier.predictor = predictor_.get();
   classifier.metrics = &metrics_;
   classifier.watchers = watchers_.get();

@@ -36,6 +36,13 @@ absl::StatusOr<v1::TrainerJob> NewJob(const TrainerOptions& options) {
   if (!options.config.empty()) {
     ASSIGN_OR_RETURN(*job.mutable_config(), ReadText<v1::TrainingConfig>(options.config));
   }
+  if (!options.start.empty()) {
+    job.mutable_config()->mutable_fine_tune();
+    job.set_start_folder(std::filesystem::absolute(options.start).string());
+  } else if (job.config().has_fine_tune()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        options.config, ": found fine_tune, expected --start with the model's folder"));
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> store,
                    DatasetStore::Open(options.dataset, DatasetStore::Mode::kReadOnly, {}));
   ASSIGN_OR_RETURN(const int64_t revision, store->Revision());

@@ -10,6 +10,7 @@ constexpr char kFooter[] = R"(
 Examples:
   fovea-trainer --dataset digits.sqlite --output run
   fovea-trainer --config config.textproto --dataset digits.sqlite --output run --model digits
+  fovea-trainer --dataset letters.sqlite --output letters --start run/model
   fovea-trainer --output run --resume
 
 config.textproto holds a fovea.v1.TrainingConfig (proto/fovea/v1/training.proto); what it leaves
@@ -40,6 +41,13 @@ void AddOptions(CLI::App& app, TrainerOptions& options) {
   app.add_option("--model", options.model, "Name of the model (default: the data set's)")
       ->type_name("NAME")
       ->group(by_hand);
+  app.add_option(
+         "--start", options.start,
+         "Folder of the model to fine-tune, models/NAME/VERSION or another run's OUTPUT/model "
+         "(config: fine_tune)")
+      ->check(CLI::ExistingDirectory)
+      ->option_text("FOLDER")
+      ->group(by_hand);
   app.add_flag("--resume", options.resume, "Go on with the run in --output")->group(by_hand);
   const char* const as_child = "As a child of fovea-server";
   app.add_option("--job", options.job, "A fovea.v1.TrainerJob, text format")
@@ -62,8 +70,8 @@ void AddOptions(CLI::App& app, TrainerOptions& options) {
 
 // A run is named in one of three ways.
 void CheckCombination(const TrainerOptions& options) {
-  const bool describes =
-      !options.config.empty() || !options.dataset.empty() || !options.model.empty();
+  const bool describes = !options.config.empty() || !options.dataset.empty() ||
+                         !options.model.empty() || !options.start.empty();
   if (!options.job.empty()) {
     if (!describes && options.output.empty() && !options.resume) return;
     throw CLI::ValidationError("--job names everything: expected no other option by hand");

@@ -15,6 +15,7 @@ struct TrainerOptions {
   std::string dataset;  // a data set's SQLite file
   std::string output;   // folder of checkpoints and model
   std::string model;    // name; empty: the data set's
+  std::string start;    // folder of the model to begin with; empty: weights begin at random
   bool resume = false;
   // Both.
   std::string losses;  // file for the loss of every step; empty: none

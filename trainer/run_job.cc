@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "core/backend/backend.h"
 #include "core/backend/cpu/peak.h"
 #include "core/base/cpu_budget.h"
+#include "core/base/file_system.h"
 #include "core/base/memory_budget.h"
 #include "core/base/status.h"
 #include "core/data/store.h"
 #include "core/data/store_dataset.h"
+#include "core/model/format.h"
 #include "core/train/config.h"
 #include "core/train/recipe.h"
 #include "core/train/trainer.h"
@@ -58,9 +61,14 @@ absl::Status CompleteJob(v1::TrainerJob& job) {
                    DatasetStore::Open(job.dataset_path(), DatasetStore::Mode::kReadOnly, {}));
   ASSIGN_OR_RETURN(const DatasetStatistics statistics,
                    store->Statistics(static_cast<int64_t>(job.dataset_revision())));
+  std::optional<v1::ModelManifest> start;
+  if (job.config().has_fine_tune() && !job.resume()) {
+    ASSIGN_OR_RETURN(start, ReadManifest(FileSystem::Real(), job.start_folder()));
+  }
   ASSIGN_OR_RETURN(CompleteConfig complete,
                    Complete(job.config(), statistics,
-                            TrainingBudget(ReadCpuBudget().threads(), ReadAvailableMemory() / 2)));
+                            TrainingBudget(ReadCpuBudget().threads(), ReadAvailableMemory() / 2),
+                            /*violations=*/nullptr, start.has_value() ? &*start : nullptr));
   *job.mutable_config() = std::move(complete.config);
   for (v1::Choice& choice : complete.choices) *job.add_choices() = std::move(choice);
   return absl::OkStatus();

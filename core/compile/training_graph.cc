@@ -36,7 +36,8 @@ class TrainingForm {
   absl::Status Copy(const Node& node) {
     std::vector<ValueId> inputs;
     for (ValueId id : node.inputs) inputs.push_back(map_[id]);
-    if (const BatchNorm* norm = std::get_if<BatchNorm>(&node.attrs)) {
+    const BatchNorm* norm = std::get_if<BatchNorm>(&node.attrs);
+    if (norm != nullptr && !IsFrozen(node)) {
       return CopyBatchNorm(node, *norm, inputs);
     }
     Attrs attrs = node.attrs;
@@ -49,6 +50,12 @@ class TrainingForm {
                      graph_.Add(node.name, attrs, inputs, node.constants));
     for (size_t i = 0; i < node.outputs.size(); ++i) map_[node.outputs[i]] = outputs[i];
     return absl::OkStatus();
+  }
+
+  // A batch norm whose scale and shift are states keeps its statistics and its inference form.
+  bool IsFrozen(const Node& norm) const {
+    return net_.value(norm.inputs[1]).role == Role::kState &&
+           net_.value(norm.inputs[2]).role == Role::kState;
   }
 
   absl::Status CopyBatchNorm(const Node& node, const BatchNorm& norm,

@@ -18,7 +18,8 @@ struct TrainingGraphOptions {
 };
 
 // `net` computes `logits` [N,L] from its inputs; BatchNorm and Dropout stand in it in their
-// inference form. The result has in addition
+// inference form. A BatchNorm whose scale and shift are states (a frozen one) keeps it. The result
+// has in addition
 //   inputs: "targets" f32 [N,L] (NaN: unknown, see attrs.h), "example_weights" f32 [N],
 //           "learning_rate" f32 [1]; "step" i64 [1] (counted from 0) for some updates and dropout;
 //           "seed" i64 [1] for dropout;

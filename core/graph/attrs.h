@@ -123,6 +123,12 @@ struct BatchNormBackward {
   bool relu = false;
   bool operator==(const BatchNormBackward&) const = default;
 };
+// The gradient of BatchNorm in a training graph: that of a frozen layer, whose statistics do not
+// depend on x. inputs dy, scale, variance; output dx = dy · scale / √(variance + epsilon).
+struct FrozenBatchNormBackward {
+  float epsilon = 1e-5f;
+  bool operator==(const FrozenBatchNormBackward&) const = default;
+};
 // inputs mean, variance (biased, of the batch), running mean, running variance; outputs the two
 // running values, overwritten. The running variance takes the unbiased one: · count / (count − 1).
 struct UpdateStatistics {
@@ -286,13 +292,13 @@ struct Cast {
 using Attrs =
     std::variant<Conv, ConvBackwardData, ConvBackwardWeights, Dense, DenseBackwardData,
                  DenseBackwardWeights, BiasBackward, Pool, PoolBackward, BatchNorm,
-                 BatchNormTraining, BatchNormBackward, UpdateStatistics, FoldBatchNorm, Activate,
-                 ActivateBackward, Add, Reshape, Dropout, Normalize, Softmax, SoftmaxCrossEntropy,
-                 SoftmaxFocalLoss, SigmoidCrossEntropy, SigmoidFocalLoss, AsymmetricLoss,
-                 SoftHammingLoss, RegressionLoss, LossBackward, PairDifference,
-                 PairDifferenceBackward, Fill, SgdMomentum, Adam, Adagrad, AdagradDa, Adadelta,
-                 RmsProp, Ftrl, ProximalGradientDescent, ProximalAdagrad, Lion, NormScale,
-                 SumGradients, MovingAverage, Reorder, Cast>;
+                 BatchNormTraining, BatchNormBackward, FrozenBatchNormBackward, UpdateStatistics,
+                 FoldBatchNorm, Activate, ActivateBackward, Add, Reshape, Dropout, Normalize,
+                 Softmax, SoftmaxCrossEntropy, SoftmaxFocalLoss, SigmoidCrossEntropy,
+                 SigmoidFocalLoss, AsymmetricLoss, SoftHammingLoss, RegressionLoss, LossBackward,
+                 PairDifference, PairDifferenceBackward, Fill, SgdMomentum, Adam, Adagrad,
+                 AdagradDa, Adadelta, RmsProp, Ftrl, ProximalGradientDescent, ProximalAdagrad, Lion,
+                 NormScale, SumGradients, MovingAverage, Reorder, Cast>;
 
 static_assert(std::is_trivially_copyable_v<Attrs>, "attributes are plain data");
 

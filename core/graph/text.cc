@@ -130,6 +130,10 @@ void Fields(F f, const BatchNormTraining& a, const BatchNormTraining& d) {
   f("relu", a.relu, d.relu);
 }
 template <typename F>
+void Fields(F f, const FrozenBatchNormBackward& a, const FrozenBatchNormBackward& d) {
+  f("epsilon", a.epsilon, d.epsilon);
+}
+template <typename F>
 void Fields(F f, const BatchNormBackward& a, const BatchNormBackward& d) {
   f("epsilon", a.epsilon, d.epsilon);
   f("relu", a.relu, d.relu);

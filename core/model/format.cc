@@ -119,6 +119,15 @@ absl::Status WriteModel(FileSystem* files, const std::string& folder, const Mode
   return WriteManifest(files, folder, model.manifest);
 }
 
+absl::Status CopyModel(FileSystem* files, const std::string& from, const std::string& to) {
+  RETURN_IF_ERROR(files->MakeDirs(to));
+  for (const char* name : {kModelFile, kLabelsFile, kManifestFile}) {
+    ASSIGN_OR_RETURN(const std::string bytes, files->Read(JoinPath(from, name)));
+    RETURN_IF_ERROR(files->WriteAtomically(JoinPath(to, name), bytes));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::ModelManifest> ReadManifest(FileSystem* files, const std::string& folder) {
   const std::string path = JoinPath(folder, kManifestFile);
   ASSIGN_OR_RETURN(const std::string text, files->Read(path));

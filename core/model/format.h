@@ -27,6 +27,10 @@ absl::StatusOr<v1::ModelManifest> ReadManifest(FileSystem* files, const std::str
 absl::Status WriteManifest(FileSystem* files, const std::string& folder,
                            const v1::ModelManifest& manifest);
 
+// Copies a model's files from one folder into another, the manifest last: a folder that has one is
+// whole. Durable on return. NotFound: no such model.
+absl::Status CopyModel(FileSystem* files, const std::string& from, const std::string& to);
+
 // OK when graph, values and manifest agree: input and preprocessing, output and labels, thresholds
 // and labels. InvalidArgument gives both sides.
 absl::Status CheckModel(const Model& model);

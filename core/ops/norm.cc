@@ -62,6 +62,14 @@ absl::StatusOr<std::vector<Type>> InferBatchNormBackward(const Node&,
   return std::vector<Type>{{dtype, x}, {gradients, {x[1]}}, {gradients, {x[1]}}};
 }
 
+absl::StatusOr<std::vector<Type>> InferFrozenBatchNormBackward(const Node&,
+                                                               absl::Span<const Type> inputs) {
+  RETURN_IF_ERROR(ops::ExpectInputs(inputs, 3));
+  RETURN_IF_ERROR(CheckNorm(inputs, 3));
+  RETURN_IF_ERROR(CheckPerChannel(inputs, 1, 3, inputs[0].dims[1]));
+  return std::vector<Type>{{inputs[0].dtype, inputs[0].dims}};
+}
+
 absl::StatusOr<std::vector<Type>> InferUpdateStatistics(const Node& node,
                                                         absl::Span<const Type> inputs) {
   RETURN_IF_ERROR(ops::ExpectInputs(inputs, 4));
@@ -86,6 +94,20 @@ absl::StatusOr<std::vector<Type>> InferFoldBatchNorm(const Node& node,
 }
 
 // ---- Gradient.
+
+absl::Status GradientBatchNorm(GradientBuilder& builder) {
+  for (int i = 1; i < 5; ++i) {
+    if (!builder.wants(i)) continue;
+    return absl::UnimplementedError(
+        absl::StrCat("BatchNorm \"", builder.node().name,
+                     "\": found a parameter in its inference form, expected states only"));
+  }
+  const FrozenBatchNormBackward op = {std::get<BatchNorm>(builder.node().attrs).epsilon};
+  ASSIGN_OR_RETURN(const auto gradients,
+                   builder.Add("dx", op, {builder.dy(), builder.input(1), builder.input(4)}));
+  builder.Set(0, gradients[0]);
+  return absl::OkStatus();
+}
 
 absl::Status GradientBatchNormTraining(GradientBuilder& builder) {
   if (builder.dy(1) != kNoValue || builder.dy(2) != kNoValue) {
@@ -209,6 +231,20 @@ void ReferenceBatchNormBackward(const Node& node, absl::Span<const TensorView> i
   });
 }
 
+void ReferenceFrozenBatchNormBackward(const Node& node, absl::Span<const TensorView> in,
+                                      absl::Span<const TensorView> out) {
+  const double epsilon = std::get<FrozenBatchNormBackward>(node.attrs).epsilon;
+  const Planes planes(in[0].type.dims);
+  ops::DispatchFloat(in[0].type.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    for (int64_t c = 0; c < planes.channels; ++c) {
+      const double factor = in[1].as<T>()[c] / std::sqrt(in[2].as<T>()[c] + epsilon);
+      planes.ForEach(
+          c, [&](int64_t i) { out[0].as<T>()[i] = static_cast<T>(factor * in[0].as<T>()[i]); });
+    }
+  });
+}
+
 // Outputs may be the running values they overwrite. One example has no unbiased variance: the
 // biased one is taken.
 void ReferenceUpdateStatistics(const Node& node, absl::Span<const TensorView> in,
@@ -248,8 +284,14 @@ void ReferenceFoldBatchNorm(const Node& node, absl::Span<const TensorView> in,
 }  // namespace
 
 const OpDef& OpOf(const BatchNorm&) {
-  static constexpr OpDef op = {"BatchNorm", InferBatchNorm, ops::NoFlops, ops::NoGradient,
+  static constexpr OpDef op = {"BatchNorm", InferBatchNorm, ops::NoFlops, GradientBatchNorm,
                                ReferenceBatchNorm};
+  return op;
+}
+
+const OpDef& OpOf(const FrozenBatchNormBackward&) {
+  static constexpr OpDef op = {"FrozenBatchNormBackward", InferFrozenBatchNormBackward,
+                               ops::NoFlops, ops::NoGradient, ReferenceFrozenBatchNormBackward};
   return op;
 }
 

@@ -28,6 +28,7 @@ struct Section {
   void (*check)(ConfigCheck&);
 };
 constexpr Section kSections[] = {
+    {FillFineTune, CheckFineTune},
     {FillInput, CheckInput},
     {FillNet, CheckNet},
     {FillSampling, CheckSampling},
@@ -49,25 +50,27 @@ constexpr Section kSections[] = {
 }  // namespace
 
 CompleteConfig FillDefaults(v1::TrainingConfig config, const DatasetStatistics& data,
-                            const TrainingBudget& budget) {
-  ConfigFill fill(std::move(config), data, budget);
+                            const TrainingBudget& budget, const v1::ModelManifest* start) {
+  ConfigFill fill(std::move(config), data, budget, start);
   for (const Section& section : kSections) section.fill(fill);
   return fill.Take();
 }
 
 std::vector<FieldViolation> FindViolations(const v1::TrainingConfig& config,
-                                           const DatasetStatistics& data) {
-  ConfigCheck check(config, data);
+                                           const DatasetStatistics& data,
+                                           const v1::ModelManifest* start) {
+  ConfigCheck check(config, data, start);
   for (const Section& section : kSections) section.check(check);
   return check.Take();
 }
 
 absl::StatusOr<CompleteConfig> Complete(const v1::TrainingConfig& config,
                                         const DatasetStatistics& data, const TrainingBudget& budget,
-                                        std::vector<FieldViolation>* violations) {
+                                        std::vector<FieldViolation>* violations,
+                                        const v1::ModelManifest* start) {
   RETURN_IF_ERROR(CheckTrainable(data));
-  CompleteConfig complete = FillDefaults(config, data, budget);
-  std::vector<FieldViolation> found = FindViolations(complete.config, data);
+  CompleteConfig complete = FillDefaults(config, data, budget, start);
+  std::vector<FieldViolation> found = FindViolations(complete.config, data, start);
   if (found.empty()) return complete;
   const std::string message =
       absl::StrJoin(found, "; ", [](std::string* out, const FieldViolation& violation) {

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/data/dataset_types.h"
+#include "fovea/v1/manifest.pb.h"
 #include "fovea/v1/training.pb.h"
 
 namespace fovea {
@@ -39,7 +40,9 @@ struct TrainingBudget {
   int64_t cache_bytes;  // for decoded pictures
 };
 
-// Completes `config` for the data set that `data` describes.
+// Completes `config` for the data set that `data` describes. start: the manifest of the version
+// that config.fine_tune names; null without fine_tune, and for a resume, whose configuration was
+// held against it before.
 //
 // FailedPrecondition: the data set cannot be trained on (no images, too few labels, an empty
 // training split, or neither a validation nor a test image to measure the model on).
@@ -47,13 +50,15 @@ struct TrainingBudget {
 // not null, receives them one by one.
 absl::StatusOr<CompleteConfig> Complete(const v1::TrainingConfig& config,
                                         const DatasetStatistics& data, const TrainingBudget& budget,
-                                        std::vector<FieldViolation>* violations = nullptr);
+                                        std::vector<FieldViolation>* violations = nullptr,
+                                        const v1::ModelManifest* start = nullptr);
 
 // The two halves of Complete, each pure.
 CompleteConfig FillDefaults(v1::TrainingConfig config, const DatasetStatistics& data,
-                            const TrainingBudget& budget);
+                            const TrainingBudget& budget, const v1::ModelManifest* start = nullptr);
 // What is wrong with a complete configuration.
 std::vector<FieldViolation> FindViolations(const v1::TrainingConfig& config,
-                                           const DatasetStatistics& data);
+                                           const DatasetStatistics& data,
+                                           const v1::ModelManifest* start = nullptr);
 
 }  // namespace fovea

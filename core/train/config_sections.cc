@@ -9,8 +9,8 @@
 namespace fovea {
 
 ConfigFill::ConfigFill(v1::TrainingConfig config, const DatasetStatistics& data,
-                       const TrainingBudget& budget)
-    : data_(data), budget_(budget) {
+                       const TrainingBudget& budget, const v1::ModelManifest* start)
+    : data_(data), budget_(budget), start_(start) {
   budget_.width = std::max(budget_.width, 1);
   budget_.cache_bytes = std::max<int64_t>(budget_.cache_bytes, 0);
   complete_.config = std::move(config);

@@ -13,6 +13,7 @@
 #include "core/data/dataset_types.h"
 #include "core/train/config.h"
 #include "core/train/recipe.h"
+#include "fovea/v1/manifest.pb.h"
 #include "fovea/v1/training.pb.h"
 
 namespace fovea {
@@ -20,13 +21,14 @@ namespace fovea {
 // A configuration being completed, field by field. Paths leave out "config.".
 class ConfigFill {
  public:
-  ConfigFill(v1::TrainingConfig config, const DatasetStatistics& data,
-             const TrainingBudget& budget);
+  ConfigFill(v1::TrainingConfig config, const DatasetStatistics& data, const TrainingBudget& budget,
+             const v1::ModelManifest* start);
 
   v1::TrainingConfig& config() { return complete_.config; }
   const DatasetStatistics& data() const { return data_; }
   const TrainingBudget& budget() const { return budget_; }
-  int default_width() const { return budget_.width; }  // threads of a step, at least 1
+  int default_width() const { return budget_.width; }        // threads of a step, at least 1
+  const v1::ModelManifest* start() const { return start_; }  // what fine_tune begins with, or null
   bool is_multi_label() const { return complete_.config.task() == v1::TASK_MULTI_LABEL; }
   bool is_regression() const { return IsRegression(complete_.config.task()); }
   bool has_thresholds() const { return HasThresholds(complete_.config.task()); }
@@ -37,17 +39,20 @@ class ConfigFill {
  private:
   const DatasetStatistics& data_;
   TrainingBudget budget_;
+  const v1::ModelManifest* const start_;
   CompleteConfig complete_;
 };
 
 // A complete configuration under test; collects what is wrong with it.
 class ConfigCheck {
  public:
-  ConfigCheck(const v1::TrainingConfig& config, const DatasetStatistics& data)
-      : config_(config), data_(data) {}
+  ConfigCheck(const v1::TrainingConfig& config, const DatasetStatistics& data,
+              const v1::ModelManifest* start)
+      : config_(config), data_(data), start_(start) {}
 
   const v1::TrainingConfig& config() const { return config_; }
   const DatasetStatistics& data() const { return data_; }
+  const v1::ModelManifest* start() const { return start_; }  // as in ConfigFill
   bool is_multi_label() const { return config_.task() == v1::TASK_MULTI_LABEL; }
   bool is_regression() const { return IsRegression(config_.task()); }
   bool has_thresholds() const { return HasThresholds(config_.task()); }
@@ -71,9 +76,14 @@ class ConfigCheck {
  private:
   const v1::TrainingConfig& config_;
   const DatasetStatistics& data_;
+  const v1::ModelManifest* const start_;
   std::vector<FieldViolation> violations_;
 };
 
+// config_fine_tune.cc: what a training takes from the version it begins with. Filled before all
+// others, since that decides the net and the input.
+void FillFineTune(ConfigFill& fill);
+void CheckFineTune(ConfigCheck& check);
 // config_input.cc: task and input shape.
 void FillInput(ConfigFill& fill);
 void CheckInput(ConfigCheck& check);

@@ -57,8 +57,9 @@ class Trainer {
   };
 
   // Compiles everything and allocates all memory. What is wrong with the job shows here.
-  // FailedPrecondition: too few training images for a batch, nothing to measure the model on, or
-  // checkpoints of another job. ResourceExhausted: not enough memory.
+  // FailedPrecondition: too few training images for a batch, nothing to measure the model on,
+  // checkpoints of another job, or a start model of another net. ResourceExhausted: not enough
+  // memory.
   static absl::StatusOr<std::unique_ptr<Trainer>> Create(Options options);
 
   // Trains to the end. Cancelled: a checkpoint of the last step is saved first, and the job can be
@@ -70,7 +71,8 @@ class Trainer {
   explicit Trainer(Options options);
 
   absl::Status Prepare();
-  absl::Status PrepareNet(const v1::Execution& execution);
+  // anew: the weights begin here, not with a checkpoint.
+  absl::Status PrepareNet(const v1::Execution& execution, bool anew);
   absl::Status PreparePosition(const RunCheckpoints::Found& found);
 
   absl::Status Start();

@@ -7,7 +7,9 @@
 #include "core/base/status.h"
 #include "core/compile/f32_ports.h"
 #include "core/data/sampler.h"
+#include "core/nets/freeze.h"
 #include "core/train/execution.h"
+#include "core/train/fine_tune.h"
 #include "core/train/recipe.h"
 #include "core/train/trainer.h"
 #include "core/train/watch.h"
@@ -64,19 +66,25 @@ absl::Status Trainer::Prepare() {
   } else if (found.checkpoint.has_value()) {
     execution = found.checkpoint->manifest.execution();
   }
-  RETURN_IF_ERROR(PrepareNet(execution));
+  RETURN_IF_ERROR(PrepareNet(execution, /*anew=*/!found.checkpoint.has_value()));
   return PreparePosition(found);
 }
 
-absl::Status Trainer::PrepareNet(const v1::Execution& execution) {
+absl::Status Trainer::PrepareNet(const v1::Execution& execution, bool anew) {
   const v1::TrainingConfig& config = options_.job.config();
   const CompileOptions compile = CompileOptionsOf(execution, notes_);
   const int outputs = OutputsOf(config.task(), static_cast<int>(options_.labels.size()));
   ASSIGN_OR_RETURN(Net net, BuildNet(NetOptionsOf(config, outputs), config.batch_size()));
   net.graph = InParameterType(std::move(net.graph), config);
+  const auto& frozen = config.fine_tune().freeze();
+  RETURN_IF_ERROR(Freeze(std::vector<std::string>(frozen.begin(), frozen.end()), net));
   ASSIGN_OR_RETURN(training_,
                    TrainingStep::Create(net, config, options_.labels, *options_.backend, compile));
   RETURN_IF_ERROR(Initialize(net, HashKey(config.seed(), kInitialWeights), *training_->weights()));
+  if (config.has_fine_tune() && anew) {
+    ASSIGN_OR_RETURN(notes_.emplace_back(),
+                     LoadStart(options_.files, options_.job, net, *training_->weights()));
+  }
 
   BucketPrograms::Options buckets;
   buckets.max_batch = std::min<int>(static_cast<int>(config.batch_size()), kMaxEvaluationBatch);

@@ -24,7 +24,8 @@ double AccuracyOf(const v1::Measures& measures) {
                                     : measures.single_label().accuracy();
 }
 
-v1::TrainerJob TrainerJobOf(const v1::Job& job, std::string dataset_path, std::string folder) {
+v1::TrainerJob TrainerJobOf(const v1::Job& job, std::string dataset_path, std::string folder,
+                            std::string start_folder) {
   v1::TrainerJob result;
   result.set_job_id(job.id());
   result.set_attempt(job.attempt() + 1);
@@ -35,6 +36,7 @@ v1::TrainerJob TrainerJobOf(const v1::Job& job, std::string dataset_path, std::s
   *result.mutable_config() = job.config();
   *result.mutable_choices() = job.choices();
   result.set_output_folder(std::move(folder));
+  result.set_start_folder(std::move(start_folder));
   result.set_resume(job.attempt() > 0);
   if (job.has_execution()) *result.mutable_execution() = job.execution();
   return result;
@@ -63,7 +65,7 @@ void JobRunner::Stop() {
 }
 
 absl::StatusOr<JobStore::Created> JobRunner::Submit(v1::Job job) {
-  ASSIGN_OR_RETURN(JobStore::Created created, parts_.store->Create(std::move(job)));
+  ASSIGN_OR_RETURN(JobStore::Created created, CreateJob(std::move(job)));
   RecordGauges();
   absl::MutexLock lock(&mutex_);
   queue_changed_ = true;
@@ -173,9 +175,11 @@ absl::Status JobRunner::RunAttempt(const v1::Job& job) {
 absl::StatusOr<std::unique_ptr<TrainerProcess>> JobRunner::StartTrainer(const v1::Job& job) {
   const std::string folder = JoinPath(options_.folder, job.id());
   RETURN_IF_ERROR(parts_.files->MakeDirs(folder));
+  RETURN_IF_ERROR(KeepStartModel(job));
   const std::string job_file = JoinPath(folder, "job.textproto");
-  RETURN_IF_ERROR(parts_.files->WriteAtomically(
-      job_file, ToTextProto(TrainerJobOf(job, options_.dataset_path(job.dataset()), folder))));
+  const v1::TrainerJob trainer_job =
+      TrainerJobOf(job, options_.dataset_path(job.dataset()), folder, StartModelFolder(job));
+  RETURN_IF_ERROR(parts_.files->WriteAtomically(job_file, ToTextProto(trainer_job)));
   return TrainerProcess::Start({options_.trainer, job_file, JoinPath(folder, "trainer.log"),
                                 options_.background, options_.grace});
 }

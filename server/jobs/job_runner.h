@@ -62,7 +62,8 @@ class JobRunner {
   // BeginStop, then waits for the trainer's end: the grace period at most.
   void Stop();
 
-  // Queues a job (JobStore::Create).
+  // Queues a job (JobStore::Create). One that fine-tunes keeps a copy of the version it begins
+  // with; NotFound when that is gone.
   absl::StatusOr<JobStore::Created> Submit(v1::Job job);
   // As the Jobs service promises.
   absl::StatusOr<v1::Job> Cancel(const std::string& id);
@@ -83,6 +84,13 @@ class JobRunner {
   absl::Status OnEvent(Attempt& attempt, const v1::JobEvent& event);
   void OnProgress(Attempt& attempt, const v1::JobEvent& event);
 
+  // job_start_model.cc: the copy of the version that a job fine-tunes.
+  std::string StagingFolder() const;
+  std::string StartModelFolder(const v1::Job& job) const;  // "" without fine_tune
+  absl::Status CopyStartModel(const v1::Job& job, const std::string& to);
+  absl::StatusOr<JobStore::Created> CreateJob(v1::Job job);
+  absl::Status KeepStartModel(const v1::Job& job);
+
   // The ends of an attempt; each stores what it says.
   absl::Status Settle(Attempt& attempt, const absl::Status& outcome);
   absl::Status Publish(Attempt& attempt);
@@ -98,6 +106,7 @@ class JobRunner {
 
   const Options options_;
   const Parts parts_;
+  absl::Mutex start_models_;  // one copy at a time; taken before mutex_
   absl::Mutex mutex_;
   absl::CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -99,9 +99,14 @@ class ClassifierService : public v1::Classifier::CallbackService {
     const std::string& model = request.model().empty() ? request.dataset() : request.model();
     RETURN_IF_ERROR(AtField(ValidateName("model", model), "model"));
     ASSIGN_OR_RETURN(const DatasetStatistics statistics, (*store)->Statistics());
+    std::optional<v1::ModelManifest> start;
+    if (request.config().has_fine_tune()) {
+      ASSIGN_OR_RETURN(start, StartOf(request.config().fine_tune()));
+    }
     std::vector<FieldViolation> violations;
     absl::StatusOr<CompleteConfig> complete =
-        Complete(request.config(), statistics, options_.training_budget(), &violations);
+        Complete(request.config(), statistics, options_.training_budget(), &violations,
+                 start.has_value() ? &*start : nullptr);
     if (!violations.empty()) return Violated(violations);
     if (!complete.ok()) return WithReason(complete.status(), "DATASET_NOT_TRAINABLE");
 
@@ -113,6 +118,19 @@ class ClassifierService : public v1::Classifier::CallbackService {
     *job.mutable_config() = std::move(complete->config);
     for (v1::Choice& choice : complete->choices) *job.add_choices() = std::move(choice);
     return job;
+  }
+
+  // The manifest of the version that a training begins with.
+  absl::StatusOr<v1::ModelManifest> StartOf(const v1::FineTune& tune) const {
+    if (tune.model().empty()) {
+      return InvalidField("config.fine_tune.model", "found none, expected a model's name");
+    }
+    std::optional<uint64_t> version;
+    if (tune.has_version()) version = tune.version();
+    absl::StatusOr<v1::ModelManifest> manifest =
+        options_.repository->ReadManifest(tune.model(), version);
+    if (manifest.ok()) return manifest;
+    return AboutModel(AtField(manifest.status(), "config.fine_tune.model"));
   }
 
   static absl::Status Violated(const std::vector<FieldViolation>& violations) {

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "core/base/thread_pool.h"
+#include "core/model/repository.h"
 #include "core/train/config.h"
 #include "server/jobs/job_feed.h"
 #include "server/jobs/job_runner.h"
@@ -31,6 +32,7 @@ struct ClassifierServiceOptions {
   JobFeed* feed = nullptr;
   JobRunner* runner = nullptr;
   ModelManager* manager = nullptr;
+  const ModelRepository* repository = nullptr;
   Predictor* predictor = nullptr;
   Metrics* metrics = nullptr;
   ThreadPool* watchers = nullptr;     // validation, and reading events; unbounded queue

@@ -64,6 +64,20 @@ TEST_F(TrainTest, SendsTheConfiguration) {
   EXPECT_EQ(Run({"train", "pets", "--set", "epoks=4"}), 1);
 }
 
+TEST_F(TrainTest, SendsWhatToFineTuneAndToFreeze) {
+  ASSERT_EQ(
+      Run({"train", "pets", "--fine-tune", "animals:3", "--freeze", "conv1", "--freeze", "layer1"}),
+      0);
+  EXPECT_EQ(server_.trained.config().fine_tune().ShortDebugString(),
+            "model: \"animals\" version: 3 freeze: \"conv1\" freeze: \"layer1\"");
+  ASSERT_EQ(Run({"train", "pets", "--fine-tune", "animals"}), 0);
+  EXPECT_EQ(server_.trained.config().fine_tune().ShortDebugString(), "model: \"animals\"");
+  EXPECT_EQ(Run({"train", "pets", "--fine-tune", "animals:new"}), 1);
+  EXPECT_THAT(err(), HasSubstr("found \"animals:new\", expected MODEL or MODEL:VERSION"));
+  EXPECT_EQ(Run({"train", "pets", "--freeze", "conv1"}), 1);
+  EXPECT_THAT(err(), HasSubstr("expected --fine-tune"));
+}
+
 TEST_F(TrainTest, AFailedJobHasItsOwnExitCode) {
   server_.job.set_state(v1::JOB_STATE_FAILED);
   server_.job.clear_published_version();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
@@ -251,6 +252,39 @@ TEST_F(TrainerResume, ExplainsWrongOptions) {
   TrainerUnderTest nothing(ResumeOf(dir_.File("x")), log_);
   EXPECT_EQ(nothing.Finish().code, 1);
   EXPECT_THAT(Log(), HasSubstr("holds no run to resume"));
+}
+
+// ---- By hand, from a model instead of a checkpoint.
+
+TEST_F(TrainerResume, BeginsWithTheModelOfAnotherRun) {
+  Uninterrupted();
+  const std::string config = dir_.File("tune.textproto"), tuned = dir_.File("tuned");
+  ASSERT_TRUE(FileSystem::Real()
+                  ->WriteAtomically(
+                      config, "fine_tune { freeze: \"fc1\" } batch_size: 8 epochs: 1 width: 1")
+                  .ok());
+  std::vector<std::string> arguments = {"--config", config,     "--dataset",
+                                        dataset_,   "--output", tuned};
+  {
+    TrainerUnderTest trainer(arguments, log_);
+    EXPECT_EQ(trainer.Finish().code, 1);
+    EXPECT_THAT(Log(), HasSubstr("found fine_tune, expected --start with the model's folder"));
+  }
+  arguments.insert(arguments.end(), {"--start", dir_.File("whole/model")});
+  TrainerUnderTest trainer(arguments, log_);
+  EXPECT_EQ(trainer.Finish().code, 0) << Log();
+  EXPECT_THAT(Log(),
+              HasSubstr("config.architecture = mlp { hidden: 16 } (that of model \"halves\")"));
+  const auto before = ReadModel(FileSystem::Real(), dir_.File("whole/model"));
+  const auto after = ReadModel(FileSystem::Real(), tuned + "/model");
+  ASSERT_TRUE(before.ok() && after.ok()) << before.status() << after.status();
+  const auto same = [&](const std::string& name) {
+    const Tensor &a = before->values.at(name), &b = after->values.at(name);
+    return std::memcmp(a.data(), b.data(), a.bytes()) == 0;
+  };
+  EXPECT_TRUE(same("fc1.weight"));
+  EXPECT_TRUE(same("fc1.bias"));
+  EXPECT_FALSE(same("fc2.weight"));
 }
 
 }  // namespace

@@ -152,6 +152,7 @@ OpCase InferenceCase(const std::string& name, const Dims& x, const BatchNorm& op
                    Parameter({x[1]}),
                    State({x[1]}, InputKind::kUniform),
                    State({x[1]}, InputKind::kPositive)};
+  result.differentiable = {0};
   return result;
 }
 
@@ -211,6 +212,14 @@ void AddNorm(std::vector<OpCase>& cases) {
   }
   backward.inputs.push_back({x, InputKind::kMask});
   cases.push_back(std::move(backward));
+  for (const Dims& dy : {Dims{3, 17, 4, 5}, Dims{8, 12}}) {
+    OpCase frozen = {absl::StrCat("frozen_batch_norm_backward_", dy.rank(), "d"),
+                     FrozenBatchNormBackward{1e-3f},
+                     {{dy}}};
+    frozen.inputs.push_back({{dy[1]}, InputKind::kPositive});
+    frozen.inputs.push_back({{dy[1]}, InputKind::kPositive});
+    cases.push_back(std::move(frozen));
+  }
   AddStatistics(cases);
   AddFolding(cases);
 }

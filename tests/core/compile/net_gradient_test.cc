@@ -2,6 +2,8 @@
 #include <cmath>
 
 #include "core/backend/reference/reference_backend.h"
+#include "core/graph/op_def.h"
+#include "core/nets/freeze.h"
 #include "tests/core/compile/net_fixture.h"
 
 namespace fovea {
@@ -13,6 +15,7 @@ struct NetCase {
   std::string loss_name;
   Loss loss;
   bool two_way = false;
+  std::vector<std::string> freeze = {};
 };
 
 void PrintTo(const NetCase& c, std::ostream* out) { *out << c.net; }
@@ -26,6 +29,7 @@ class NetGradient : public ::testing::TestWithParam<NetCase> {
     small.two_way = GetParam().two_way;
     absl::StatusOr<Net> net = BuildNet(small, kBatch);
     ASSERT_TRUE(net.ok()) << net.status();
+    ASSERT_STATUS_OK(Freeze(GetParam().freeze, *net));
     net->graph = WithFloatType(net->graph, DType::kF64);
     TrainingGraphOptions options;
     options.loss = GetParam().loss;
@@ -103,11 +107,14 @@ std::string CaseName(const ::testing::TestParamInfo<NetCase>& info) {
   return info.param.net + "_" + info.param.loss_name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Nets, NetGradient,
-                         ::testing::Values(NetCase{"mlp", 6, "softmax", SoftmaxCrossEntropy{}},
-                                           NetCase{"lenet", 16, "sigmoid", SigmoidCrossEntropy{}},
-                                           NetCase{"resnet8", 8, "softmax", SoftmaxCrossEntropy{}}),
-                         CaseName);
+INSTANTIATE_TEST_SUITE_P(
+    Nets, NetGradient,
+    ::testing::Values(
+        NetCase{"mlp", 6, "softmax", SoftmaxCrossEntropy{}},
+        NetCase{"lenet", 16, "sigmoid", SigmoidCrossEntropy{}},
+        NetCase{"resnet8", 8, "softmax", SoftmaxCrossEntropy{}},
+        NetCase{"resnet8", 8, "frozen", SoftmaxCrossEntropy{}, false, {"conv1", "layer2", "fc"}}),
+    CaseName);
 
 INSTANTIATE_TEST_SUITE_P(
     Losses, NetGradient,
@@ -125,6 +132,34 @@ INSTANTIATE_TEST_SUITE_P(
         NetCase{"mlp", 6, "two_way", SigmoidCrossEntropy{}, true},
         NetCase{"lenet", 16, "two_way_asymmetric", AsymmetricLoss{0, 1, 4, 0.05f}, true}),
     CaseName);
+
+TEST(TrainingGraph, ComputesNothingBackwardsInFrontOfTheFirstLayerThatLearns) {
+  absl::StatusOr<Net> net = BuildNet(SmallNet("resnet8", 16), 4);
+  ASSERT_TRUE(net.ok()) << net.status();
+  const absl::StatusOr<Graph> whole = TrainingGraph(net->graph, net->logits, {});
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  const std::vector<std::string> front = {"conv1", "bn1", "layer1", "layer2"};
+  ASSERT_STATUS_OK(Freeze(front, *net));
+  const absl::StatusOr<Graph> graph = TrainingGraph(net->graph, net->logits, {});
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  ASSERT_STATUS_OK(Verify(*graph));
+  // Forward alone is a third of training; the front is most of this net.
+  EXPECT_LT(GraphFlops(*graph), 0.8 * GraphFlops(*whole));
+  int backward = 0;
+  for (const Node& node : graph->nodes()) {
+    for (const std::string& prefix : front) {
+      if (!IsUnder(node.name, prefix)) continue;
+      EXPECT_FALSE(std::holds_alternative<ConvBackwardWeights>(node.attrs) ||
+                   std::holds_alternative<ConvBackwardData>(node.attrs) ||
+                   std::holds_alternative<BatchNormTraining>(node.attrs) ||
+                   std::holds_alternative<UpdateStatistics>(node.attrs))
+          << node.name;
+    }
+    backward += std::holds_alternative<ConvBackwardWeights>(node.attrs);
+  }
+  EXPECT_GT(backward, 0);
+  EXPECT_EQ(graph->ValuesOf(Role::kGradient).size(), graph->ValuesOf(Role::kParameter).size());
+}
 
 TEST(TrainingGraph, DropsDifferentUnitsAtEveryStep) {
   NetOptions options = SmallNet("mlp", 6);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/random.h"
+#include "core/model/format.h"
 #include "core/train/config.h"
 #include "core/train/recipe.h"
 
@@ -125,20 +126,28 @@ std::vector<std::string> RememberingSink::Notes() const {
   return notes;
 }
 
-TrainingRun::TrainingRun(const std::string& config, v1::Task task, int64_t validation, int64_t test)
+TrainingRun::TrainingRun(const std::string& config, v1::Task task, int64_t validation, int64_t test,
+                         const std::string& start)
     : train_(Bars(kTrainExamples, task, 1)),
       validation_(BarsOrNone(validation, task, 2)),
       test_(BarsOrNone(test, task, 3)) {
   v1::TrainingConfig given;
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(config, &given)) << config;
   if (given.backend() == v1::BACKEND_UNSPECIFIED) given.set_backend(v1::BACKEND_REFERENCE);
-  const auto complete = Complete(given, BarsStatistics(task, kTrainExamples, validation, test), 1);
+  absl::StatusOr<v1::ModelManifest> manifest;
+  if (!start.empty()) {
+    manifest = ReadManifest(FileSystem::Real(), start);
+    EXPECT_TRUE(manifest.ok()) << manifest.status();
+  }
+  const auto complete = Complete(given, BarsStatistics(task, kTrainExamples, validation, test), 1,
+                                 /*violations=*/nullptr, manifest.ok() ? &*manifest : nullptr);
   EXPECT_TRUE(complete.ok()) << complete.status();
   job.set_job_id("job-1");
   job.set_model("bars");
   job.set_dataset("bars");
   job.set_dataset_revision(1);
   job.set_output_folder(folder());
+  job.set_start_folder(start);
   *job.mutable_config() = complete->config;
   job.mutable_choices()->Add(complete->choices.begin(), complete->choices.end());
 }

@@ -60,9 +60,10 @@ class RememberingSink : public EventSink {
 // A run in its own folder, which ends with the fixture.
 class TrainingRun {
  public:
-  // `config` in text form, completed; the reference backend unless it says otherwise.
+  // `config` in text form, completed; the reference backend unless it says otherwise. start: the
+  // folder of the model that config.fine_tune begins with.
   explicit TrainingRun(const std::string& config, v1::Task task = v1::TASK_SINGLE_LABEL,
-                       int64_t validation = 12, int64_t test = 12);
+                       int64_t validation = 12, int64_t test = 12, const std::string& start = "");
 
   // One attempt. Losses of the whole run so far are in `losses`, by step.
   absl::StatusOr<v1::TrainerResult> Attempt(bool resume, const CancelToken* cancel = nullptr);
