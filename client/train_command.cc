@@ -20,6 +20,7 @@ struct TrainOptions {
   std::string net;
   std::string fine_tune;
   std::vector<std::string> freeze;
+  std::string net_path;
   std::optional<uint32_t> epochs;
   std::optional<uint32_t> batch;
   std::optional<double> learning_rate;
@@ -51,6 +52,9 @@ absl::StatusOr<v1::TrainingConfig> MakeConfig(const TrainOptions& options) {
     RETURN_IF_ERROR(ReadTextConfig(options.config_path, &config));
   }
   if (!options.net.empty()) config.set_net(options.net);
+  if (!options.net_path.empty()) {
+    ASSIGN_OR_RETURN(*config.mutable_net_text(), FileSystem::Real()->Read(options.net_path));
+  }
   if (options.epochs.has_value()) config.set_epochs(*options.epochs);
   if (options.batch.has_value()) config.set_batch_size(*options.batch);
   if (options.learning_rate.has_value()) config.set_learning_rate(*options.learning_rate);
@@ -120,8 +124,15 @@ void AddTrain(CLI::App* app, Action* action) {
       ->add_option("--config", options->config_path,
                    "TrainingConfig in protobuf's text format; options below win over it")
       ->check(CLI::ExistingFile);
-  train->add_option("--net", options->net,
-                    "mlp, lenet, resnet8, resnet20, resnet18, resnet50, mobilenet_v2");
+  CLI::Option* net = train->add_option(
+      "--net", options->net,
+      "mlp, lenet, resnet8, resnet20, resnet56, resnet18, resnet34, resnet50, vgg11, vgg11_bn, "
+      "mobilenet_v2, mobilenet_v3_small");
+  train
+      ->add_option("--net-file", options->net_path,
+                   "A net of your own as text, one layer a line (TrainingConfig.net_text)")
+      ->check(CLI::ExistingFile)
+      ->excludes(net);
   train->add_option("--fine-tune", options->fine_tune,
                     "MODEL or MODEL:VERSION whose weights, net and input the training begins with");
   train

@@ -19,10 +19,28 @@
 
 namespace fovea {
 
-enum class Activation : uint8_t { kNone, kRelu, kLeakyRelu, kSigmoid, kTanh, kClip };
+enum class Activation : uint8_t {
+  kNone,
+  kRelu,
+  kLeakyRelu,
+  kSigmoid,
+  kTanh,
+  kClip,
+  kElu,
+  kSelu,
+  kGelu,
+  kSilu,
+  kHardSigmoid,
+  kHardSwish,
+  kSoftplus,
+};
 
 // y = f(x). kLeakyRelu: alpha is the slope below zero. kClip: alpha, beta are the bounds
-// (ReLU6 = clip 0, 6).
+// (ReLU6 = clip 0, 6). kElu: x above zero, alpha (eˣ − 1) below (Clevert et al. 2016, equation 7).
+// kSelu: λ · elu(x) with the λ and α of Klambauer et al. 2017, equation 14. kGelu: x Φ(x), the
+// exact form with erf (Hendrycks and Gimpel 2016). kSilu: x sigmoid(x) (Ramachandran et al. 2017).
+// kHardSigmoid: alpha x + beta within [0, 1]. kHardSwish: x · (x/6 + 1/2 within [0, 1]) (Howard et
+// al. 2019, section 5.2). kSoftplus: log(1 + eˣ) (Glorot et al. 2011).
 struct ActivationSpec {
   Activation kind = Activation::kNone;
   float alpha = 0;
@@ -62,6 +80,17 @@ struct ConvBackwardWeights {
   bool operator==(const ConvBackwardWeights&) const = default;
 };
 
+// inputs x [N,I,H,W], w [I,O/group,KH,KW], [bias [O]]; output y: the transpose of the convolution
+// of y with w, plus the bias. Extents are (in − 1) · stride + dilated − pads + output_pad, with
+// output_pad less than the stride. Source: Zeiler et al. 2010; Dumoulin and Visin 2016, chapter 4.
+struct ConvTranspose {
+  Window window = {};
+  int32_t group = 1;
+  std::array<int32_t, 2> output_pad = {0, 0};  // further rows and columns behind
+  bool has_bias = false;
+  bool operator==(const ConvTranspose&) const = default;
+};
+
 // inputs x [N,K], w [O,K], [bias [O]], [residual [N,O]]; y [N,O] = activation(x wᵀ + bias +
 // residual).
 struct Dense {
@@ -83,9 +112,10 @@ struct BiasBackward {
   bool operator==(const BiasBackward&) const = default;
 };
 
-enum class PoolKind : uint8_t { kMax, kAverage };
+enum class PoolKind : uint8_t { kMax, kAverage, kL2 };
 
-// input x [N,C,H,W]; output y, and for a training max pool also an opaque workspace.
+// input x [N,C,H,W]; output y, and for a training max pool also an opaque workspace. kL2: the root
+// of the sum of squares under the window.
 struct Pool {
   PoolKind kind = PoolKind::kMax;
   Window window = {};
@@ -95,7 +125,7 @@ struct Pool {
   bool training = false;           // kMax: the second output exists
   bool operator==(const Pool&) const = default;
 };
-// inputs dy, [workspace of a max pool]; output dx of dims `input`.
+// inputs dy, [workspace of a max pool | x, y of an L2 pool]; output dx of dims `input`.
 struct PoolBackward {
   Pool forward = {};
   Dims input = {};
@@ -144,12 +174,50 @@ struct FoldBatchNorm {
   bool operator==(const FoldBatchNorm&) const = default;
 };
 
+// Whether the derivative of y = f(x) is a function of x, not of y.
+constexpr bool DerivativeNeedsInput(Activation kind) {
+  return kind == Activation::kGelu || kind == Activation::kSilu || kind == Activation::kHardSwish ||
+         kind == Activation::kSoftplus;
+}
+
+// inputs x [N,C,...], scale [C], shift [C]; output y like x = scale (x − mean) / √(variance +
+// epsilon) + shift, mean and biased variance over each example's groups of C / groups channels.
+// Source: Wu and He 2018, equations 1 to 7. groups 1: layer norm over C, H, W (Ba et al. 2016);
+// groups C: instance norm (Ulyanov et al. 2016).
+struct GroupNorm {
+  int32_t groups = 1;
+  float epsilon = 1e-5f;
+  bool operator==(const GroupNorm&) const = default;
+};
+// inputs x, dy, scale; outputs dx, dscale, dshift.
+struct GroupNormBackward {
+  GroupNorm forward = {};
+  bool operator==(const GroupNormBackward&) const = default;
+};
+
+// input x [N,C,H,W]; output y = x / (bias + alpha/size · Σ x²)^beta, the sum over `size` (odd)
+// adjacent channels around x's. Source: Krizhevsky et al. 2012, section 3.3, whose alpha is
+// alpha/size here, as in ONNX.
+struct LocalResponseNorm {
+  int32_t size = 5;
+  float alpha = 1e-4f;
+  float beta = 0.75f;
+  float bias = 1;
+  bool operator==(const LocalResponseNorm&) const = default;
+};
+// inputs x, dy; output dx.
+struct LocalResponseNormBackward {
+  LocalResponseNorm forward = {};
+  bool operator==(const LocalResponseNormBackward&) const = default;
+};
+
 // input x; output y = activation(x).
 struct Activate {
   ActivationSpec activation = {};
   bool operator==(const Activate&) const = default;
 };
-// inputs y, dy; output dx. Every activation here has a derivative that y determines.
+// inputs x or y, dy; output dx. x for the kinds whose derivative y does not determine
+// (DerivativeNeedsInput), y for the others.
 struct ActivateBackward {
   ActivationSpec activation = {};
   bool operator==(const ActivateBackward&) const = default;
@@ -158,6 +226,36 @@ struct ActivateBackward {
 struct Add {
   ActivationSpec activation = {};
   bool operator==(const Add&) const = default;
+};
+
+// inputs x [N,C,...], slope [C]; output x above zero, slope · x below (He et al. 2015, equation 1).
+struct PRelu {
+  bool operator==(const PRelu&) const = default;
+};
+// inputs x, slope, dy; outputs dx, dslope.
+struct PReluBackward {
+  bool operator==(const PReluBackward&) const = default;
+};
+// inputs a, b; output a · b. b has the dims of a, or is a gate [N,C,1,1] that scales the channels
+// of a [N,C,H,W] (squeeze and excite: Hu et al. 2018, equation 4).
+struct Mul {
+  bool operator==(const Mul&) const = default;
+};
+// inputs a, dy, both [N,C,H,W]; output [N,C,1,1], the gradient of a gate: the sum of a · dy over H
+// and W.
+struct GateBackward {
+  bool operator==(const GateBackward&) const = default;
+};
+
+// inputs, two or more, [N,Cᵢ,...]; output [N,ΣCᵢ,...], one behind the other.
+struct Concat {
+  bool operator==(const Concat&) const = default;
+};
+// input x [N,C,...]; output its channels [begin, begin + count).
+struct SliceChannels {
+  int64_t begin = 0;
+  int64_t count = 1;
+  bool operator==(const SliceChannels&) const = default;
 };
 
 // input x; output x with new dims: 0 keeps the extent of that axis, −1 (once) takes what is left.
@@ -171,7 +269,9 @@ struct Reshape {
 // The inference form has the one input x and is the identity; TrainingGraph adds the others.
 struct Dropout {
   float rate = 0.5f;
-  uint32_t salt = 0;  // tells this node's mask from its neighbours'
+  uint32_t salt = 0;         // tells this node's mask from its neighbours'
+  bool per_example = false;  // drops whole examples: index is then the example's (stochastic depth,
+                             // Huang et al. 2016)
   bool operator==(const Dropout&) const = default;
 };
 
@@ -298,7 +398,9 @@ using Attrs =
                  SigmoidFocalLoss, AsymmetricLoss, SoftHammingLoss, RegressionLoss, LossBackward,
                  PairDifference, PairDifferenceBackward, Fill, SgdMomentum, Adam, Adagrad,
                  AdagradDa, Adadelta, RmsProp, Ftrl, ProximalGradientDescent, ProximalAdagrad, Lion,
-                 NormScale, SumGradients, MovingAverage, Reorder, Cast>;
+                 NormScale, SumGradients, MovingAverage, Reorder, Cast, ConvTranspose, PRelu,
+                 PReluBackward, Mul, GateBackward, Concat, SliceChannels, GroupNorm,
+                 GroupNormBackward, LocalResponseNorm, LocalResponseNormBackward>;
 
 static_assert(std::is_trivially_copyable_v<Attrs>, "attributes are plain data");
 

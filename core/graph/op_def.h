@@ -124,6 +124,17 @@ FOVEA_DECLARE_OP(SumGradients)
 FOVEA_DECLARE_OP(MovingAverage)
 FOVEA_DECLARE_OP(Reorder)
 FOVEA_DECLARE_OP(Cast)
+FOVEA_DECLARE_OP(ConvTranspose)
+FOVEA_DECLARE_OP(PRelu)
+FOVEA_DECLARE_OP(PReluBackward)
+FOVEA_DECLARE_OP(Mul)
+FOVEA_DECLARE_OP(GateBackward)
+FOVEA_DECLARE_OP(Concat)
+FOVEA_DECLARE_OP(SliceChannels)
+FOVEA_DECLARE_OP(GroupNorm)
+FOVEA_DECLARE_OP(GroupNormBackward)
+FOVEA_DECLARE_OP(LocalResponseNorm)
+FOVEA_DECLARE_OP(LocalResponseNormBackward)
 #undef FOVEA_DECLARE_OP
 
 const OpDef& OpOf(const Attrs& attrs);

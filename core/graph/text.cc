@@ -35,6 +35,20 @@ const char* ActivationName(Activation kind) {
       return "tanh";
     case Activation::kClip:
       return "clip";
+    case Activation::kElu:
+      return "elu";
+    case Activation::kSelu:
+      return "selu";
+    case Activation::kGelu:
+      return "gelu";
+    case Activation::kSilu:
+      return "silu";
+    case Activation::kHardSigmoid:
+      return "hard_sigmoid";
+    case Activation::kHardSwish:
+      return "hard_swish";
+    case Activation::kSoftplus:
+      return "softplus";
   }
   return "?";
 }
@@ -45,7 +59,9 @@ std::string FieldText(uint32_t value) { return absl::StrCat(value); }
 std::string FieldText(int64_t value) { return absl::StrCat(value); }
 std::string FieldText(float value) { return FloatText(value); }
 std::string FieldText(DType value) { return DTypeName(value); }
-std::string FieldText(PoolKind value) { return value == PoolKind::kMax ? "max" : "average"; }
+std::string FieldText(PoolKind value) {
+  return value == PoolKind::kMax ? "max" : value == PoolKind::kAverage ? "average" : "l2";
+}
 std::string FieldText(Deviation value) {
   switch (value) {
     case Deviation::kSquared:
@@ -61,9 +77,10 @@ std::string FieldText(const Loss& value);  // "SoftmaxFocalLoss(gamma=3)"
 std::string FieldText(const Dims& value) { return value.ToString(); }
 std::string FieldText(const ActivationSpec& value) {
   std::string text = ActivationName(value.kind);
-  if (value.kind == Activation::kLeakyRelu)
+  if (value.kind == Activation::kLeakyRelu || value.kind == Activation::kElu) {
     absl::StrAppend(&text, "(", FloatText(value.alpha), ")");
-  if (value.kind == Activation::kClip) {
+  }
+  if (value.kind == Activation::kClip || value.kind == Activation::kHardSigmoid) {
     absl::StrAppend(&text, "(", FloatText(value.alpha), ",", FloatText(value.beta), ")");
   }
   return text;
@@ -98,6 +115,13 @@ template <typename F>
 void Fields(F f, const ConvBackwardWeights& a, const ConvBackwardWeights& d) {
   Fields(f, a.forward, d.forward);
   f("weight", a.weight, d.weight);
+}
+template <typename F>
+void Fields(F f, const ConvTranspose& a, const ConvTranspose& d) {
+  Fields(f, a.window, d.window);
+  f("group", a.group, d.group);
+  f("output_pad", a.output_pad, d.output_pad);
+  f("has_bias", a.has_bias, d.has_bias);
 }
 template <typename F>
 void Fields(F f, const Dense& a, const Dense& d) {
@@ -149,6 +173,26 @@ void Fields(F f, const FoldBatchNorm& a, const FoldBatchNorm& d) {
   f("has_bias", a.has_bias, d.has_bias);
 }
 template <typename F>
+void Fields(F f, const GroupNorm& a, const GroupNorm& d) {
+  f("groups", a.groups, d.groups);
+  f("epsilon", a.epsilon, d.epsilon);
+}
+template <typename F>
+void Fields(F f, const GroupNormBackward& a, const GroupNormBackward& d) {
+  Fields(f, a.forward, d.forward);
+}
+template <typename F>
+void Fields(F f, const LocalResponseNorm& a, const LocalResponseNorm& d) {
+  f("size", a.size, d.size);
+  f("alpha", a.alpha, d.alpha);
+  f("beta", a.beta, d.beta);
+  f("bias", a.bias, d.bias);
+}
+template <typename F>
+void Fields(F f, const LocalResponseNormBackward& a, const LocalResponseNormBackward& d) {
+  Fields(f, a.forward, d.forward);
+}
+template <typename F>
 void Fields(F f, const Activate& a, const Activate& d) {
   f("activation", a.activation, d.activation);
 }
@@ -161,6 +205,11 @@ void Fields(F f, const Add& a, const Add& d) {
   f("activation", a.activation, d.activation);
 }
 template <typename F>
+void Fields(F f, const SliceChannels& a, const SliceChannels& d) {
+  f("begin", a.begin, d.begin);
+  f("count", a.count, d.count);
+}
+template <typename F>
 void Fields(F f, const Reshape& a, const Reshape& d) {
   f("dims", a.dims, d.dims);
 }
@@ -168,6 +217,7 @@ template <typename F>
 void Fields(F f, const Dropout& a, const Dropout& d) {
   f("rate", a.rate, d.rate);
   f("salt", a.salt, d.salt);
+  f("per_example", a.per_example, d.per_example);
 }
 template <typename F>
 void Fields(F f, const Normalize& a, const Normalize& d) {

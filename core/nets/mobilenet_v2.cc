@@ -29,8 +29,10 @@ ValueId InvertedResidual(NetBuilder& net, const std::string& name, ValueId x, in
   y = ConvBnRelu6(net, part(), y, expanded,
                   {.stride = stride, .pad = 1, .group = static_cast<int>(expanded)});
   y = net.Conv(part(), y, channels, {.kernel = 1});
-  y = net.BatchNorm(part(), y);
-  if (stride != 1 || net.channels(x) != channels) return y;
+  const bool residual = stride == 1 && net.channels(x) == channels;
+  y = net.BatchNorm(part(), y, {.last = residual});
+  if (!residual) return y;
+  y = net.EndBranch(name + ".drop", y);
   return net.Add(name + ".add", x, y, Activation::kNone);
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "core/base/status.h"
 #include "core/nets/architectures.h"
+#include "core/nets/text_net.h"
 
 namespace fovea {
 
@@ -23,12 +24,19 @@ constexpr Architecture kArchitectures[] = {
     {"lenet", BuildLenet, 12},
     {"resnet8", BuildResnet8, 8},
     {"resnet20", BuildResnet20, 8},
+    {"resnet56", BuildResnet56, 8},
     {"resnet18", BuildResnet18, 32},
+    {"resnet34", BuildResnet34, 32},
     {"resnet50", BuildResnet50, 32},
+    {"vgg11", BuildVgg11, 32},
+    {"vgg11_bn", BuildVgg11Bn, 32},
     {"mobilenet_v2", BuildMobilenetV2, 32},
+    {"mobilenet_v3_small", BuildMobilenetV3Small, 32},
 };
+constexpr Architecture kText = {"text", BuildTextNet, 1};
 
 absl::StatusOr<const Architecture*> FindArchitecture(const std::string& name) {
+  if (name == kText.name) return &kText;
   for (const Architecture& architecture : kArchitectures) {
     if (name == architecture.name) return &architecture;
   }
@@ -68,6 +76,11 @@ absl::Status CheckValues(const NetOptions& options) {
   if (!(options.dropout >= 0 && options.dropout < 1)) {
     return absl::InvalidArgumentError(absl::StrCat("net \"", options.name, "\": dropout is ",
                                                    options.dropout, ", expected 0 <= rate < 1"));
+  }
+  if (!(options.stochastic_depth >= 0 && options.stochastic_depth < 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("net \"", options.name, "\": stochastic depth is ", options.stochastic_depth,
+                     ", expected 0 <= rate < 1"));
   }
   const size_t channels = options.channels;
   if (options.mean.size() != channels || options.std.size() != channels) {

@@ -1,9 +1,10 @@
-// resnet8, resnet20, resnet18, resnet50: residual nets (He, Zhang, Ren, Sun 2015).
+// resnet8, resnet20, resnet56, resnet18, resnet34, resnet50: residual nets (He, Zhang, Ren, Sun
+// 2015).
 //
-// resnet8/20 follow section 4.2 (CIFAR): a 3x3 stem and three stages of n = 1 or 3 basic blocks
-// with 16, 32 and 64 channels; shortcuts that change the shape are 1x1 projections (option B).
-// resnet18/50 follow table 1 (ImageNet), with the stride of a bottleneck in its 3x3 convolution
-// (the "v1.5" that PyTorch and MLPerf use). Names are torchvision's.
+// resnet8/20/56 follow section 4.2 (CIFAR): a 3x3 stem and three stages of n = 1, 3 or 9 basic
+// blocks with 16, 32 and 64 channels; shortcuts that change the shape are 1x1 projections (option
+// B). resnet18/34/50 follow table 1 (ImageNet), with the stride of a bottleneck in its 3x3
+// convolution (the "v1.5" that PyTorch and MLPerf use). Names are torchvision's.
 
 #include <array>
 #include <string>
@@ -31,7 +32,8 @@ ValueId BasicBlock(NetBuilder& net, const std::string& block, ValueId x, int64_t
   y = net.BatchNorm(block + ".bn1", y);
   y = net.Relu(block + ".relu1", y);
   y = net.Conv(block + ".conv2", y, width, {.pad = 1});
-  y = net.BatchNorm(block + ".bn2", y);
+  y = net.BatchNorm(block + ".bn2", y, {.last = true});
+  y = net.EndBranch(block + ".drop", y);
   return net.Add(block + ".add", y, Shortcut(net, block, x, width, stride), Activation::kRelu);
 }
 
@@ -45,7 +47,8 @@ ValueId Bottleneck(NetBuilder& net, const std::string& block, ValueId x, int64_t
   y = net.BatchNorm(block + ".bn2", y);
   y = net.Relu(block + ".relu2", y);
   y = net.Conv(block + ".conv3", y, 4 * width, {.kernel = 1});
-  y = net.BatchNorm(block + ".bn3", y);
+  y = net.BatchNorm(block + ".bn3", y, {.last = true});
+  y = net.EndBranch(block + ".drop", y);
   return net.Add(block + ".add", y, Shortcut(net, block, x, 4 * width, stride), Activation::kRelu);
 }
 
@@ -100,8 +103,14 @@ absl::StatusOr<Net> BuildResnet8(const NetOptions& options, int64_t batch) {
 absl::StatusOr<Net> BuildResnet20(const NetOptions& options, int64_t batch) {
   return BuildCifarResnet(options, batch, 3);
 }
+absl::StatusOr<Net> BuildResnet56(const NetOptions& options, int64_t batch) {
+  return BuildCifarResnet(options, batch, 9);
+}
 absl::StatusOr<Net> BuildResnet18(const NetOptions& options, int64_t batch) {
   return BuildImagenetResnet(options, batch, BasicBlock, {2, 2, 2, 2});
+}
+absl::StatusOr<Net> BuildResnet34(const NetOptions& options, int64_t batch) {
+  return BuildImagenetResnet(options, batch, BasicBlock, {3, 4, 6, 3});
 }
 absl::StatusOr<Net> BuildResnet50(const NetOptions& options, int64_t batch) {
   return BuildImagenetResnet(options, batch, Bottleneck, {3, 4, 6, 3});

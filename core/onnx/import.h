@@ -1,10 +1,13 @@
 // ImportOnnx: an ONNX file as a graph with its weights.
 //
 // Takes what ExportOnnx writes, and from other tools float graphs of Conv, Gemm, MatMul (with a
-// following Add of a bias), BatchNormalization, Relu, LeakyRelu, Sigmoid, Tanh, Clip, Add, MaxPool,
-// AveragePool, GlobalMaxPool, GlobalAveragePool, Flatten, Reshape, Softmax, Split in halves with
-// their Sub, Dropout, Identity, Constant in opsets 7 to 21. The bytes may come from anywhere:
-// nothing in them makes import crash or allocate more than a small multiple of their size.
+// following Add of a bias), ConvTranspose, BatchNormalization, InstanceNormalization, LRN, Relu,
+// LeakyRelu, PRelu, Elu, Selu, Sigmoid, HardSigmoid, HardSwish, Softplus, Tanh, Clip, Add, Mul,
+// Concat, MaxPool, AveragePool, LpPool and their global forms, Flatten, Reshape, Softmax, Split in
+// halves with their Sub, Dropout, Identity, Constant in opsets 7 to 21, and the chains that stand
+// for SiLU, hard-swish, GELU and group norm (op_elementwise.cc, op_norm.cc). The bytes may come
+// from anywhere: nothing in them makes import crash or allocate more than a small multiple of their
+// size.
 #pragma once
 
 #include <map>

@@ -1,7 +1,10 @@
-// Conv ↔ Conv; Dense ↔ Gemm, and MatMul with constant weights.
+// Conv ↔ Conv; ConvTranspose ↔ ConvTranspose; Dense ↔ Gemm, and MatMul with constant weights.
 
+#include <algorithm>
 #include <array>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -126,6 +129,47 @@ absl::Status FromConv(NodeReader& node) {
         absl::StrCat("group is ", group, ", expected 1 to ", kMaxExtent));
   }
   op.group = static_cast<int32_t>(group);
+  op.has_bias = node.HasInput(2);
+  ASSIGN_OR_RETURN(const ValueId w, node.Weight(1, Role::kParameter));
+  if (!op.has_bias) return node.Produce(op, {x, w});
+  ASSIGN_OR_RETURN(const ValueId bias, node.Weight(2, Role::kParameter));
+  return node.Produce(op, {x, w, bias});
+}
+
+absl::Status ToOnnx(const ConvTranspose& op, const Node& node, OnnxWriter& writer) {
+  onnx::NodeProto& proto = writer.AddNode("ConvTranspose", node, writer.Inputs(node));
+  SetWindow(op.window, proto);
+  SetInt(proto, "group", op.group);
+  if (op.output_pad != std::array<int32_t, 2>{0, 0}) {
+    SetInts(proto, "output_padding", {op.output_pad[0], op.output_pad[1]});
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FromConvTranspose(NodeReader& node) {
+  ConvTranspose op;
+  ASSIGN_OR_RETURN(const ValueId x, node.Input(0));
+  ASSIGN_OR_RETURN(const Dims weight, node.ConstantDims(1));
+  if (weight.rank() != 4) {
+    return absl::UnimplementedError(
+        absl::StrCat("weight ", weight.ToString(), ", expected [I,O,KH,KW]"));
+  }
+  ASSIGN_OR_RETURN(const std::string automatic, node.String("auto_pad", "NOTSET"));
+  ASSIGN_OR_RETURN(const std::vector<int64_t> shape, node.IntList("output_shape", {}));
+  if (automatic != "NOTSET" || !shape.empty()) {
+    return absl::UnimplementedError("auto_pad and output_shape of a transposed convolution");
+  }
+  ASSIGN_OR_RETURN(op.window, WindowOf(node, node.dims(x), {weight[2], weight[3]}));
+  ASSIGN_OR_RETURN(const int64_t group, node.Int("group", 1));
+  ASSIGN_OR_RETURN(const std::vector<int64_t> pad, node.IntList("output_padding", {0, 0}));
+  if (group < 1 || group > kMaxExtent || pad.size() != 2 || pad[0] < 0 || pad[1] < 0 ||
+      std::max(pad[0], pad[1]) > kMaxExtent) {
+    return absl::InvalidArgumentError(absl::StrCat("group is ", group, " and output_padding [",
+                                                   absl::StrJoin(pad, ","), "], expected group 1 ",
+                                                   "to ", kMaxExtent, " and two paddings"));
+  }
+  op.group = static_cast<int32_t>(group);
+  op.output_pad = {static_cast<int32_t>(pad[0]), static_cast<int32_t>(pad[1])};
   op.has_bias = node.HasInput(2);
   ASSIGN_OR_RETURN(const ValueId w, node.Weight(1, Role::kParameter));
   if (!op.has_bias) return node.Produce(op, {x, w});

@@ -1,6 +1,7 @@
-// Pool ↔ MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool.
+// Pool ↔ MaxPool, AveragePool, LpPool, GlobalMaxPool, GlobalAveragePool, GlobalLpPool.
 
 #include <array>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
@@ -33,23 +34,34 @@ absl::Status FromGlobalPool(NodeReader& node, PoolKind kind) {
   return node.Produce(op, {x});
 }
 
+absl::Status RequireSquares(const NodeReader& node) {
+  ASSIGN_OR_RETURN(const int64_t p, node.Int("p", 2));
+  if (p == 2) return absl::OkStatus();
+  return absl::UnimplementedError(absl::StrCat("p ", p, ", expected 2"));
+}
+
 }  // namespace
 
 absl::Status ToOnnx(const Pool& op, const Node& node, OnnxWriter& writer) {
   if (op.training) return absl::UnimplementedError("a training pool has no ONNX form");
-  const bool max = op.kind == PoolKind::kMax;
+  const bool max = op.kind == PoolKind::kMax, l2 = op.kind == PoolKind::kL2;
+  const std::string type = max ? "MaxPool" : l2 ? "LpPool" : "AveragePool";
   if (op.global) {
-    writer.AddNode(max ? "GlobalMaxPool" : "GlobalAveragePool", node, writer.Inputs(node));
+    onnx::NodeProto& proto = writer.AddNode(("Global" + type).c_str(), node, writer.Inputs(node));
+    if (l2) SetInt(proto, "p", 2);
     return absl::OkStatus();
   }
   if (!max && op.window.dilation != kAdjacent) {
-    return absl::UnimplementedError("a dilated average pool has no ONNX form in opset 13");
+    return absl::UnimplementedError("a dilated average or L2 pool has no ONNX form in opset 13");
   }
-  onnx::NodeProto& proto =
-      writer.AddNode(max ? "MaxPool" : "AveragePool", node, writer.Inputs(node));
+  if (l2 && op.ceil) {
+    return absl::UnimplementedError("an L2 pool that rounds up has no ONNX form in opset 13");
+  }
+  onnx::NodeProto& proto = writer.AddNode(type.c_str(), node, writer.Inputs(node));
   SetWindow(op.window, proto);
+  if (l2) SetInt(proto, "p", 2);
   if (op.ceil) SetInt(proto, "ceil_mode", 1);
-  if (!max && op.count_include_pad) SetInt(proto, "count_include_pad", 1);
+  if (op.kind == PoolKind::kAverage && op.count_include_pad) SetInt(proto, "count_include_pad", 1);
   return absl::OkStatus();
 }
 
@@ -58,6 +70,15 @@ absl::Status FromAveragePool(NodeReader& node) { return FromPool(node, PoolKind:
 absl::Status FromGlobalMaxPool(NodeReader& node) { return FromGlobalPool(node, PoolKind::kMax); }
 absl::Status FromGlobalAveragePool(NodeReader& node) {
   return FromGlobalPool(node, PoolKind::kAverage);
+}
+
+absl::Status FromLpPool(NodeReader& node) {
+  RETURN_IF_ERROR(RequireSquares(node));
+  return FromPool(node, PoolKind::kL2);
+}
+absl::Status FromGlobalLpPool(NodeReader& node) {
+  RETURN_IF_ERROR(RequireSquares(node));
+  return FromGlobalPool(node, PoolKind::kL2);
 }
 
 }  // namespace fovea

@@ -1,4 +1,4 @@
-// Reshape ↔ Reshape; Flatten, Identity and Constant come in only.
+// Reshape ↔ Reshape; Concat ↔ Concat; Flatten, Identity and Constant come in only.
 
 #include <algorithm>
 
@@ -40,7 +40,27 @@ absl::Status ToOnnx(const Reshape& op, const Node& node, OnnxWriter& writer) {
   return absl::OkStatus();
 }
 
+absl::Status ToOnnx(const Concat&, const Node& node, OnnxWriter& writer) {
+  SetInt(writer.AddNode("Concat", node, writer.Inputs(node)), "axis", 1);
+  return absl::OkStatus();
+}
+
+absl::Status FromConcat(NodeReader& node) {
+  std::vector<ValueId> inputs;
+  for (int i = 0; i < node.proto().input_size(); ++i) {
+    ASSIGN_OR_RETURN(inputs.emplace_back(), node.Input(i));
+  }
+  if (inputs.empty()) return absl::DataLossError("no inputs");
+  ASSIGN_OR_RETURN(const int64_t axis, node.Int("axis", 1));
+  if (axis != 1 && axis != 1 - node.dims(inputs[0]).rank()) {
+    return absl::UnimplementedError(absl::StrCat("axis ", axis, ", expected 1"));
+  }
+  if (inputs.size() == 1) return node.Alias(inputs[0]);
+  return node.Produce(Concat{}, inputs);
+}
+
 absl::Status FromReshape(NodeReader& node) {
+  if (BeginsGroupNorm(node)) return FromGroupNorm(node);
   ASSIGN_OR_RETURN(const int64_t allow_zero, node.Int("allowzero", 0));
   if (allow_zero != 0) return absl::UnimplementedError("allowzero");
   ASSIGN_OR_RETURN(const ValueId x, node.Input(0));

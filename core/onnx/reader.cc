@@ -79,6 +79,7 @@ absl::Status OnnxReader::IndexNames() {
   std::set<std::string> made;
   for (const TensorProto& tensor : proto_.initializer()) {
     constants_[tensor.name()] = &tensor;
+    initializers_.insert(tensor.name());
     if (!made.insert(tensor.name()).second) {
       return absl::DataLossError(absl::StrCat("two initializers \"", tensor.name(), "\""));
     }
@@ -206,14 +207,34 @@ absl::StatusOr<float> NodeReader::Scalar(int i) const {
 }
 
 absl::StatusOr<ValueId> NodeReader::Weight(int i, Role role, bool transpose) {
+  ASSIGN_OR_RETURN(const Dims dims, ConstantDims(i));
+  return TakeWeight(i, role, transpose, dims);
+}
+
+absl::StatusOr<ValueId> NodeReader::ChannelWeight(int i, int64_t channels) {
+  ASSIGN_OR_RETURN(const Dims dims, ConstantDims(i));
+  const bool leading_one = dims.rank() == 4 && dims[0] == 1;
+  const int axis = leading_one ? 1 : 0;
+  if (dims.rank() == 0 || dims.count() != channels || dims[axis] != channels) {
+    return absl::UnimplementedError(absl::StrCat("\"", InputName(i), "\" is ", dims.ToString(),
+                                                 ", expected one element for each of ", channels,
+                                                 " channels"));
+  }
+  return TakeWeight(i, Role::kParameter, false, {channels});
+}
+
+// The constant at input i, with these dims for its own.
+absl::StatusOr<ValueId> NodeReader::TakeWeight(int i, Role role, bool transpose, Dims dims) {
   ASSIGN_OR_RETURN(const TensorProto* tensor, Constant(i));
-  const std::string& name = proto().input(i);
+  // An initializer keeps its name behind an Unsqueeze; the tensor of a Constant node has none.
+  const std::string name = tensor->name().empty() || !reader_.IsInitializer(tensor->name())
+                               ? proto().input(i)
+                               : tensor->name();
   if (const auto taken = reader_.weights_.find(tensor); taken != reader_.weights_.end()) {
     const auto [id, transposed] = taken->second;
     if (graph().value(id).role == role && transposed == transpose) return id;
     return absl::UnimplementedError(absl::StrCat("\"", name, "\" is used in two ways"));
   }
-  ASSIGN_OR_RETURN(Dims dims, DimsOf(*tensor));
   ASSIGN_OR_RETURN(const std::vector<float> source, FloatsOf(*tensor));
   if (transpose && dims.rank() != 2) {
     return absl::InvalidArgumentError(
@@ -325,8 +346,31 @@ void NodeReader::DefineConstant(const TensorProto& tensor) {
   if (proto().output_size() > 0) reader_.constants_[proto().output(0)] = &tensor;
 }
 
-Node* NodeReader::SoleProducer(int i) {
-  if (!HasInput(i) || reader_.readers_[proto().input(i)] != 1) return nullptr;
+bool NodeReader::IsChain(std::initializer_list<const char*> ops) const {
+  int ahead = 0;
+  const onnx::NodeProto* before = nullptr;
+  for (const char* op : ops) {
+    const onnx::NodeProto* proto = Next(ahead++);
+    if (proto == nullptr || proto->op_type() != op || proto->output_size() < 1) return false;
+    if (before != nullptr) {
+      const std::string& link = before->output(0);
+      const auto readers = reader_.readers_.find(link);
+      if (readers == reader_.readers_.end() || readers->second != 1) return false;
+      if (std::count(proto->input().begin(), proto->input().end(), link) != 1) return false;
+    }
+    before = proto;
+  }
+  return true;
+}
+
+std::string NodeReader::InputName(int i) const { return HasInput(i) ? proto().input(i) : ""; }
+
+bool NodeReader::Reads(const std::string& value) const {
+  return std::count(proto().input().begin(), proto().input().end(), value) > 0;
+}
+
+Node* NodeReader::SoleProducer(int i, int readers) {
+  if (!HasInput(i) || reader_.readers_[proto().input(i)] != readers) return nullptr;
   const auto id = reader_.ids_.find(proto().input(i));
   if (id == reader_.ids_.end()) return nullptr;
   const auto producer = reader_.producers_.find(id->second);
@@ -336,16 +380,19 @@ Node* NodeReader::SoleProducer(int i) {
   return graph().value(node.outputs[0]).name == proto().input(i) ? &node : nullptr;
 }
 
-Node* NodeReader::SplitFrom(int i, const char* suffix) {
-  Node* node = SoleProducer(i);
+Node* NodeReader::SplitFrom(int i, const char* suffix, int ahead, int readers) {
+  Node* node = SoleProducer(i, readers);
   if (node == nullptr || node != &graph().mutable_nodes().back()) return nullptr;
-  return name() == absl::StrCat(node->name, suffix) ? node : nullptr;
+  return Ahead(ahead).name() == absl::StrCat(node->name, suffix) ? node : nullptr;
 }
 
-absl::Status NodeReader::Joined(const Node& node) {
-  RETURN_IF_ERROR(CheckOutput());
-  graph().mutable_value(node.outputs[0]).name = proto().output(0);
-  reader_.ids_[proto().output(0)] = node.outputs[0];
+absl::Status NodeReader::Joined(const Node& node, int ahead) {
+  const NodeReader last(reader_, index_ + ahead);
+  RETURN_IF_ERROR(last.CheckOutput());
+  const std::string& output = last.proto().output(0);
+  graph().mutable_value(node.outputs[0]).name = output;
+  reader_.ids_[output] = node.outputs[0];
+  consumed_ = ahead + 1;
   return absl::OkStatus();
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <set>
 #include <string>
@@ -47,12 +48,16 @@ class OnnxReader {
     bool transposed;
   };
 
+  // Whether the file has an initializer of this name.
+  bool IsInitializer(const std::string& name) const { return initializers_.count(name) > 0; }
+
   const onnx::GraphProto& proto_;
   const int64_t opset_;
   Graph graph_;
   std::map<std::string, Tensor> values_;
   std::map<std::string, ValueId> ids_;                         // by ONNX name
   std::map<std::string, const onnx::TensorProto*> constants_;  // by ONNX name
+  std::set<std::string> initializers_;
   std::map<const onnx::TensorProto*, TakenWeight> weights_;
   std::map<std::string, int> readers_;  // by ONNX name, outputs included
   std::map<ValueId, NodeId> producers_;
@@ -77,6 +82,8 @@ class NodeReader {
   const Dims& dims(ValueId id) const { return reader_.graph_.type(id).dims; }
   // An initializer as a parameter or state; with `transpose`, [K,O] becomes [O,K].
   absl::StatusOr<ValueId> Weight(int i, Role role, bool transpose = false);
+  // An initializer of one element a channel, [C], [C,1,1] or [1,C,1,1], as a parameter [C].
+  absl::StatusOr<ValueId> ChannelWeight(int i, int64_t channels);
   absl::StatusOr<Dims> ConstantDims(int i) const;
   absl::StatusOr<std::vector<float>> Floats(int i) const;
   absl::StatusOr<std::vector<int64_t>> Ints(int i) const;
@@ -100,18 +107,28 @@ class NodeReader {
   absl::Status AliasFloats();
   void DefineConstant(const onnx::TensorProto& tensor);
 
-  // The node that made input i, when only this one reads it: what this ONNX node does may be joined
-  // to it, followed by Joined. nullptr otherwise. The pointer is valid until the next Produce.
-  Node* SoleProducer(int i);
-  // The same, for the parts of a node that ExportOnnx split: named as that node with `suffix`, and
-  // directly behind it.
-  Node* SplitFrom(int i, const char* suffix);
-  // The output of this ONNX node is now the output of `node`.
-  absl::Status Joined(const Node& node);
+  // Whether this node and those behind it have these op types, each output but the last read by the
+  // next node alone.
+  bool IsChain(std::initializer_list<const char*> ops) const;
+  // The name of input i; empty without one.
+  std::string InputName(int i) const;
+  // Whether this node, one of a chain, has `value` as an input, beside what the chain gives it.
+  bool Reads(const std::string& value) const;
+
+  // The node that made input i, when only this one reads it (`readers` times, by a chain): what
+  // this ONNX node does may be joined to it, followed by Joined. nullptr otherwise. The pointer is
+  // valid until the next Produce.
+  Node* SoleProducer(int i, int readers = 1);
+  // The same, for the parts of a node that ExportOnnx split: the last one, `ahead` of this, is
+  // named as that node with `suffix`, and the first is directly behind it.
+  Node* SplitFrom(int i, const char* suffix, int ahead = 0, int readers = 1);
+  // The output of this ONNX node, or of the one `ahead` of it, is now the output of `node`.
+  absl::Status Joined(const Node& node, int ahead = 0);
 
   int consumed() const { return consumed_; }
 
  private:
+  absl::StatusOr<ValueId> TakeWeight(int i, Role role, bool transpose, Dims dims);
   absl::Status CheckOutput() const;
   const onnx::AttributeProto* Find(const char* name) const;
   absl::StatusOr<const onnx::TensorProto*> Constant(int i) const;

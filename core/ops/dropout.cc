@@ -1,4 +1,5 @@
-// Dropout (Srivastava et al. 2014), whose mask is a function of (seed, step, salt, index).
+// Dropout (Srivastava et al. 2014), of values or of whole examples (stochastic depth, Huang et al.
+// 2016), whose mask is a function of (seed, step, salt, index).
 #include <variant>
 #include <vector>
 
@@ -20,6 +21,7 @@ absl::StatusOr<std::vector<Type>> InferDropout(const Node& node, absl::Span<cons
         absl::StrCat("found ", inputs.size(), " inputs, expected 1 (inference) or 3 (training)"));
   }
   RETURN_IF_ERROR(ops::ExpectOneFloat(inputs, 1));
+  RETURN_IF_ERROR(ops::ExpectRankAtLeast("input", inputs[0], 1));
   if (!(dropout.rate >= 0 && dropout.rate < 1)) {
     return absl::InvalidArgumentError(
         absl::StrCat("rate is ", dropout.rate, ", expected 0 or more and less than 1"));
@@ -47,6 +49,7 @@ void ReferenceDropout(const Node& node, absl::Span<const TensorView> in,
                       absl::Span<const TensorView> out) {
   const auto& dropout = std::get<Dropout>(node.attrs);
   const bool training = in.size() == 3;
+  const int64_t per_example = out[0].count() / out[0].type.dims[0];
   const uint64_t seed = training ? static_cast<uint64_t>(*in[1].as<int64_t>()) : 0;
   const uint64_t step = training ? static_cast<uint64_t>(*in[2].as<int64_t>()) : 0;
   ops::DispatchFloat(in[0].type.dtype, [&](auto zero) {
@@ -58,7 +61,8 @@ void ReferenceDropout(const Node& node, absl::Span<const TensorView> in,
         out[0].as<T>()[i] = x;
         continue;
       }
-      const uint64_t key = HashKey(seed, step, dropout.salt, static_cast<uint64_t>(i));
+      const int64_t index = dropout.per_example ? i / per_example : i;
+      const uint64_t key = HashKey(seed, step, dropout.salt, static_cast<uint64_t>(index));
       out[0].as<T>()[i] = UniformFloat(key) >= dropout.rate ? x * scale : T{0};
     }
   });

@@ -77,6 +77,14 @@ absl::Status ExpectActivation(const ActivationSpec& activation) {
     return absl::InvalidArgumentError(
         absl::StrCat("the slope of leaky_relu is ", activation.alpha, ", expected at least 0"));
   }
+  if (activation.kind == Activation::kElu && !(activation.alpha > 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("alpha of elu is ", activation.alpha, ", expected above 0"));
+  }
+  if (activation.kind == Activation::kHardSigmoid && !(activation.alpha > 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("alpha of hard_sigmoid is ", activation.alpha, ", expected above 0"));
+  }
   if (activation.kind == Activation::kClip && !(activation.alpha < activation.beta)) {
     return absl::InvalidArgumentError(absl::StrCat("the bounds of clip are ", activation.alpha,
                                                    " and ", activation.beta,

@@ -1,5 +1,6 @@
-// Max, average and global pooling, and their gradient.
+// Max, average, L2 and global pooling, and their gradient.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <variant>
 #include <vector>
@@ -68,8 +69,8 @@ absl::StatusOr<std::vector<Type>> InferPool(const Node& node, absl::Span<const T
 absl::StatusOr<std::vector<Type>> InferPoolBackward(const Node& node,
                                                     absl::Span<const Type> inputs) {
   const auto& op = std::get<PoolBackward>(node.attrs);
-  const bool is_max = op.forward.kind == PoolKind::kMax;
-  RETURN_IF_ERROR(ops::ExpectInputs(inputs, is_max ? 2 : 1));
+  const bool is_max = op.forward.kind == PoolKind::kMax, is_l2 = op.forward.kind == PoolKind::kL2;
+  RETURN_IF_ERROR(ops::ExpectInputs(inputs, is_max ? 2 : is_l2 ? 3 : 1));
   RETURN_IF_ERROR(ops::ExpectOneFloat(inputs, 1));
   RETURN_IF_ERROR(ops::ExpectRank("the input of the forward op", {inputs[0].dtype, op.input}, 4));
   ASSIGN_OR_RETURN(const Dims y, PoolDims(op.forward, op.input));
@@ -77,6 +78,11 @@ absl::StatusOr<std::vector<Type>> InferPoolBackward(const Node& node,
   if (is_max) {
     RETURN_IF_ERROR(ops::ExpectDims("workspace", inputs[1], y));
     RETURN_IF_ERROR(ops::ExpectDType("workspace", inputs[1], DType::kI32));
+  }
+  if (is_l2) {
+    RETURN_IF_ERROR(ops::ExpectOneFloat(inputs, 3));
+    RETURN_IF_ERROR(ops::ExpectDims("the forward op's input", inputs[1], op.input));
+    RETURN_IF_ERROR(ops::ExpectDims("the forward op's output", inputs[2], y));
   }
   return std::vector<Type>{{inputs[0].dtype, op.input}};
 }
@@ -92,6 +98,10 @@ absl::Status GradientPool(GradientBuilder& builder) {
   if (!builder.wants(0)) return absl::OkStatus();
   std::vector<ValueId> inputs = {builder.dy()};
   if (HasWorkspace(pool)) inputs.push_back(builder.output(1));
+  if (pool.kind == PoolKind::kL2) {
+    inputs.push_back(builder.input(0));
+    inputs.push_back(builder.output(0));
+  }
   const PoolBackward op = {pool, builder.input_type(0).dims};
   ASSIGN_OR_RETURN(const auto dx, builder.Add("dx", op, inputs));
   builder.Set(0, dx[0]);
@@ -169,6 +179,14 @@ void ReferencePool(const Node& node, absl::Span<const TensorView> in,
         result = static_cast<T>(sum / static_cast<double>(Divisor(pool, window, x, oh, ow)));
         return;
       }
+      if (pool.kind == PoolKind::kL2) {
+        double sum = 0;
+        ForEachTap(window, x, oh, ow, [&](int64_t i) {
+          sum += static_cast<double>(input[i]) * static_cast<double>(input[i]);
+        });
+        result = static_cast<T>(std::sqrt(sum));
+        return;
+      }
       const int64_t best = ArgMax(window, x, input, oh, ow);
       result = input[best];
       if (out.size() > 1) out[1].as<int32_t>()[index] = static_cast<int32_t>(best);
@@ -188,6 +206,12 @@ void ReferencePoolBackward(const Node& node, absl::Span<const TensorView> in,
       const T dy = in[0].as<T>()[index];
       if (op.forward.kind == PoolKind::kMax) {
         dx[in[1].as<int32_t>()[index]] += dy;
+        return;
+      }
+      if (op.forward.kind == PoolKind::kL2) {  // dx = dy x / y; y = 0 only where every x is
+        const T* x = in[1].as<T>() + plane * op.input[2] * op.input[3];
+        const T y = in[2].as<T>()[index];
+        if (y > 0) ForEachTap(window, op.input, oh, ow, [&](int64_t i) { dx[i] += dy * x[i] / y; });
         return;
       }
       const T share = dy / static_cast<T>(Divisor(op.forward, window, op.input, oh, ow));

@@ -32,6 +32,7 @@ constexpr Section kSections[] = {
     {FillInput, CheckInput},
     {FillNet, CheckNet},
     {FillSampling, CheckSampling},
+    {FillInitialization, CheckInitialization},
     {FillLength, CheckLength},
     {FillLoss, CheckLoss},
     {FillClassWeights, CheckClassWeights},

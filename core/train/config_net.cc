@@ -38,10 +38,15 @@ void CheckName(ConfigCheck& check) {
 void CheckFit(ConfigCheck& check) {
   const int labels = static_cast<int>(check.data().labels.size());
   NetOptions options = NetOptionsOf(check.config(), OutputsOf(check.config().task(), labels));
-  options.dropout = 0;  // has a check of its own
+  options.dropout = 0;  // has a check of its own, as those of config_initialization.cc
+  options.zero_last_gamma = false;
+  options.stochastic_depth = 0;
   const auto net = BuildNet(options, /*batch=*/1);
   if (net.ok()) return;
-  check.Violation(check.config().has_mlp() ? "architecture.mlp" : "architecture.net",
+  const v1::TrainingConfig& config = check.config();
+  check.Violation(config.has_mlp()        ? "architecture.mlp"
+                  : config.has_net_text() ? "architecture.net_text"
+                                          : "architecture.net",
                   absl::string_view(net.status().message()));
 }
 
@@ -70,7 +75,7 @@ void CheckNet(ConfigCheck& check) {
   const bool wrong_before = check.HasViolations();
   if (check.config().has_mlp()) {
     CheckMlp(check);
-  } else {
+  } else if (!check.config().has_net_text()) {
     CheckName(check);
   }
   // Whether the net can be built needs a valid input as well.

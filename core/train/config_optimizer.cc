@@ -133,6 +133,12 @@ bool DependsOnScale(const v1::TrainingConfig& config) {
   return config.has_sgd() || config.has_proximal_gradient_descent();
 }
 
+// Whether the net has no norm that would bear a large rate.
+bool IsPlain(const v1::TrainingConfig& config) {
+  if (config.has_net_text()) return config.net_text().find("_norm") == std::string::npos;
+  return config.has_mlp() || config.net() == "lenet" || config.net() == "vgg11";
+}
+
 void FillLearningRate(ConfigFill& fill) {
   v1::TrainingConfig& config = fill.config();
   const absl::string_view optimizer = ChosenOptimizer(config)->name();
@@ -141,8 +147,7 @@ void FillLearningRate(ConfigFill& fill) {
   double rate = found->rate;
   std::string reason(found->reason);
   // Without batch norm a rate of 0.05 with momentum kills the ReLUs of these nets at once.
-  const bool plain = config.has_mlp() || config.net() == "lenet";
-  if (config.has_sgd() && plain) {
+  if (config.has_sgd() && IsPlain(config)) {
     rate = 0.01;
     reason += " on a net without batch norm";
   } else if (DependsOnScale(config) && config.task() == v1::TASK_REGRESSION) {

@@ -90,6 +90,9 @@ void CheckInput(ConfigCheck& check);
 // config_net.cc: the architecture. CheckNet builds the graph when all before it is right.
 void FillNet(ConfigFill& fill);
 void CheckNet(ConfigCheck& check);
+// config_initialization.cc: initial weights, stochastic depth.
+void FillInitialization(ConfigFill& fill);
+void CheckInitialization(ConfigCheck& check);
 // config_sampling.cc: what an epoch consists of.
 void FillSampling(ConfigFill& fill);
 void CheckSampling(ConfigCheck& check);

@@ -1,10 +1,44 @@
 #include "core/train/recipe.h"
 
+#include <optional>
+
 #include "core/base/status.h"
 #include "core/train/losses.h"
 #include "core/train/optimizer.h"
 
 namespace fovea {
+namespace {
+
+// Nothing: each layer's own.
+std::optional<WeightInitializer> InitializerOf(const v1::TrainingConfig& config) {
+  using Kind = Initializer::Kind;
+  switch (config.initializer()) {
+    case v1::INITIALIZER_SMALL_NORMAL:
+      return WeightInitializer{Kind::kNormal, 0.01f};
+    case v1::INITIALIZER_UNIT_NORMAL:
+      return WeightInitializer{Kind::kNormal, 1};
+    case v1::INITIALIZER_XAVIER_UNIFORM:
+      return WeightInitializer{Kind::kGlorotUniform};
+    case v1::INITIALIZER_XAVIER_NORMAL:
+      return WeightInitializer{Kind::kGlorotNormal};
+    case v1::INITIALIZER_HE_UNIFORM:
+      return WeightInitializer{Kind::kHeUniform};
+    case v1::INITIALIZER_HE_NORMAL:
+      return WeightInitializer{Kind::kHeNormal};
+    case v1::INITIALIZER_LECUN_UNIFORM:
+      return WeightInitializer{Kind::kLecunUniform};
+    case v1::INITIALIZER_LECUN_NORMAL:
+      return WeightInitializer{Kind::kLecunNormal};
+    case v1::INITIALIZER_ORTHOGONAL:
+      return WeightInitializer{Kind::kOrthogonal};
+    case v1::INITIALIZER_CONSTANT:
+      return WeightInitializer{Kind::kConstant, static_cast<float>(config.initial_constant())};
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
 
 bool IsRegression(v1::Task task) {
   return task == v1::TASK_REGRESSION || task == v1::TASK_UNIT_REGRESSION;
@@ -31,7 +65,8 @@ PixelShape PixelShapeOf(const v1::TrainingConfig& config) {
 
 NetOptions NetOptionsOf(const v1::TrainingConfig& config, int outputs) {
   NetOptions options;
-  options.name = config.has_mlp() ? "mlp" : config.net();
+  options.name = config.has_mlp() ? "mlp" : config.has_net_text() ? "text" : config.net();
+  options.text = config.net_text();
   options.height = static_cast<int>(config.input().height());
   options.width = static_cast<int>(config.input().width());
   options.channels = static_cast<int>(config.input().channels());
@@ -41,6 +76,9 @@ NetOptions NetOptionsOf(const v1::TrainingConfig& config, int outputs) {
   options.two_way = config.multi_label_way() == v1::MULTI_LABEL_WAY_BINARY_RELEVANCE;
   options.mean.assign(config.input().channels(), 0.5f);
   options.std.assign(config.input().channels(), 0.25f);
+  options.weights = InitializerOf(config);
+  options.zero_last_gamma = config.zero_last_gamma();
+  options.stochastic_depth = static_cast<float>(config.stochastic_depth());
   return options;
 }
 

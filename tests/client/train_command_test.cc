@@ -3,6 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/command_fixture.h"
+#include "tests/testing/temp_dir.h"
 
 namespace fovea::cli::testing {
 namespace {
@@ -76,6 +77,16 @@ TEST_F(TrainTest, SendsWhatToFineTuneAndToFreeze) {
   EXPECT_THAT(err(), HasSubstr("found \"animals:new\", expected MODEL or MODEL:VERSION"));
   EXPECT_EQ(Run({"train", "pets", "--freeze", "conv1"}), 1);
   EXPECT_THAT(err(), HasSubstr("expected --fine-tune"));
+}
+
+TEST_F(TrainTest, SendsANetInTextForm) {
+  const fovea::testing::TempDir folder;
+  const std::string path = folder.File("my.net");
+  ASSERT_TRUE(FileSystem::Real()->WriteAtomically(path, "conv 8\nrelu\n").ok());
+  ASSERT_EQ(Run({"train", "pets", "--net-file", path}), 0);
+  EXPECT_EQ(server_.trained.config().net_text(), "conv 8\nrelu\n");
+  EXPECT_EQ(Run({"train", "pets", "--net-file", path, "--net", "lenet"}), 1);
+  EXPECT_EQ(Run({"train", "pets", "--net-file", path + ".missing"}), 1);
 }
 
 TEST_F(TrainTest, AFailedJobHasItsOwnExitCode) {

@@ -199,6 +199,7 @@ const std::vector<OpCase>& OpCases() {
     auto* table = new std::vector<OpCase>;
     AddConvCases(*table);
     AddLayerCases(*table);
+    AddChannelCases(*table);
     AddLossCases(*table);
     AddUpdateCases(*table);
     AddSimpleCases(*table);

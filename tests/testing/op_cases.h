@@ -55,11 +55,12 @@ struct OpCase {
 const std::vector<OpCase>& OpCases();
 
 // The parts of the table.
-void AddConvCases(std::vector<OpCase>& cases);    // convolution
-void AddLayerCases(std::vector<OpCase>& cases);   // dense, pooling, batch norm
-void AddLossCases(std::vector<OpCase>& cases);    // softmax, losses
-void AddUpdateCases(std::vector<OpCase>& cases);  // updates and what stands around them
-void AddSimpleCases(std::vector<OpCase>& cases);  // all other ops
+void AddConvCases(std::vector<OpCase>& cases);     // convolution
+void AddLayerCases(std::vector<OpCase>& cases);    // dense, pooling, batch norm
+void AddChannelCases(std::vector<OpCase>& cases);  // transposed convolution, gates, norms, concat
+void AddLossCases(std::vector<OpCase>& cases);     // softmax, losses
+void AddUpdateCases(std::vector<OpCase>& cases);   // updates and what stands around them
+void AddSimpleCases(std::vector<OpCase>& cases);   // all other ops
 
 // A graph with the one node "op" of a case; its inputs are named "input0", "input1", …. With
 // `gradients`, also the input "dy" for output 0 and the nodes of the op's gradient. Outputs: what

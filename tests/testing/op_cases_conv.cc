@@ -127,11 +127,20 @@ const std::vector<Epilogue>& Epilogues() {
       {"bias_sigmoid", true, false, {Activation::kSigmoid}},
       {"bias_tanh", true, false, {Activation::kTanh}},
       {"bias_clip", true, false, {Activation::kClip, -0.5f, 1.5f}},
+      {"bias_elu", true, false, {Activation::kElu, 0.7f}},
+      {"selu", false, false, {Activation::kSelu}},
+      {"bias_gelu", true, false, {Activation::kGelu}},
+      {"bias_silu", true, false, {Activation::kSilu}},
+      {"bias_hard_sigmoid", true, false, {Activation::kHardSigmoid, 0.2f, 0.5f}},
+      {"bias_hard_swish", true, false, {Activation::kHardSwish}},
+      {"softplus", false, false, {Activation::kSoftplus}},
       {"residual", false, true},
       {"bias_residual", true, true},
       {"residual_relu", false, true, {Activation::kRelu}},
       {"bias_residual_relu", true, true, {Activation::kRelu}},
       {"bias_residual_clip", true, true, {Activation::kClip, 0, 6}},
+      {"bias_residual_silu", true, true, {Activation::kSilu}},
+      {"residual_hard_sigmoid", false, true, {Activation::kHardSigmoid, 0.2f, 0.5f}},
   };
   return *epilogues;
 }

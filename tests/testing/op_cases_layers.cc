@@ -49,6 +49,14 @@ void AddDense(std::vector<OpCase>& cases) {
   cases.push_back(DenseCase("sigmoid", 4, 20, 16, {true, false, {Activation::kSigmoid}}));
   cases.push_back(DenseCase("tanh", 4, 20, 16, {false, false, {Activation::kTanh}}));
   cases.push_back(DenseCase("clip", 4, 20, 16, {true, false, {Activation::kClip, 0, 1}}));
+  cases.push_back(DenseCase("elu", 4, 20, 16, {true, false, {Activation::kElu, 1}}));
+  cases.push_back(DenseCase("selu", 4, 20, 16, {true, false, {Activation::kSelu}}));
+  cases.push_back(DenseCase("gelu", 4, 20, 16, {true, false, {Activation::kGelu}}));
+  cases.push_back(DenseCase("silu", 4, 20, 16, {true, false, {Activation::kSilu}}));
+  cases.push_back(
+      DenseCase("hard_sigmoid", 4, 20, 16, {true, false, {Activation::kHardSigmoid, 0.2f, 0.5f}}));
+  cases.push_back(DenseCase("hard_swish", 4, 20, 16, {true, false, {Activation::kHardSwish}}));
+  cases.push_back(DenseCase("softplus", 4, 20, 16, {true, false, {Activation::kSoftplus}}));
   cases.push_back(DenseCase("residual", 3, 16, 16, {false, true}));
   cases.push_back(DenseCase("bias_residual_relu", 3, 16, 16, {true, true, {Activation::kRelu}}));
   cases.push_back({"dense_backward_data", DenseBackwardData{}, {{{5, 17}}, Parameter({17, 30})}});

@@ -13,9 +13,18 @@ namespace {
 
 const std::vector<std::pair<std::string, ActivationSpec>>& Activations() {
   static const auto* activations = new std::vector<std::pair<std::string, ActivationSpec>>{
-      {"relu", {Activation::kRelu}},       {"leaky_relu", {Activation::kLeakyRelu, 0.1f}},
-      {"sigmoid", {Activation::kSigmoid}}, {"tanh", {Activation::kTanh}},
+      {"relu", {Activation::kRelu}},
+      {"leaky_relu", {Activation::kLeakyRelu, 0.1f}},
+      {"sigmoid", {Activation::kSigmoid}},
+      {"tanh", {Activation::kTanh}},
       {"clip", {Activation::kClip, 0, 6}},
+      {"elu", {Activation::kElu, 0.7f}},
+      {"selu", {Activation::kSelu}},
+      {"gelu", {Activation::kGelu}},
+      {"silu", {Activation::kSilu}},
+      {"hard_sigmoid", {Activation::kHardSigmoid, 1.0f / 6, 0.5f}},
+      {"hard_swish", {Activation::kHardSwish}},
+      {"softplus", {Activation::kSoftplus}},
   };
   return *activations;
 }

@@ -40,8 +40,10 @@ struct Kernels {
   }
   bool operator()(const BatchNormTraining&) const { return view.in(0).dims.rank() == 4; }
   bool operator()(const BatchNormBackward&) const { return view.in(0).dims.rank() == 4; }
-  bool operator()(const Activate&) const { return true; }
-  bool operator()(const ActivateBackward&) const { return true; }
+  bool operator()(const Activate& op) const { return !HasEltwisePrimitive(op.activation.kind); }
+  bool operator()(const ActivateBackward& op) const {
+    return !HasEltwisePrimitive(op.activation.kind);
+  }
   bool operator()(const Add&) const { return true; }
   bool operator()(const BiasBackward&) const { return true; }
   bool operator()(const Normalize&) const { return true; }

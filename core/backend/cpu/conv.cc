@@ -2,6 +2,7 @@
 #include "core/backend/cpu/products.h"
 
 #include "absl/strings/str_cat.h"
+#include "core/backend/cpu/channel_blocks.h"
 #include "core/backend/cpu/lower.h"
 #include "core/backend/cpu/onednn.h"
 #include "core/base/status.h"
@@ -154,6 +155,13 @@ std::optional<ConvProblem> ConvProblem::Of(const Graph& graph, const Node& node,
     problem = {Direction::kBackwardData, data->forward, out, in(1), in(0)};
   } else if (const auto* weights = std::get_if<ConvBackwardWeights>(&node.attrs)) {
     problem = {Direction::kBackwardWeights, weights->forward, in(0), out, in(1)};
+  } else if (const auto* transposed = std::get_if<ConvTranspose>(&node.attrs)) {
+    Conv conv;
+    conv.window = transposed->window;
+    conv.group = transposed->group;
+    problem = {Direction::kBackwardData, conv, out, in(1), in(0)};
+    problem.training = options.training;
+    return problem;  // by the direct algorithm under every plan
   } else {
     return std::nullopt;
   }
@@ -202,6 +210,13 @@ absl::StatusOr<ConvLayouts> ChooseConvLayouts(const ConvProblem& problem,
     if (!slow) break;
   }
   return chosen;
+}
+
+absl::StatusOr<Lowered> LowerConvTranspose(const NodeView& view, const CompileOptions& options) {
+  const bool has_bias = std::get<ConvTranspose>(view.node.attrs).has_bias;
+  ASSIGN_OR_RETURN(Lowered lowered, LowerConv(view, options));
+  if (!has_bias) return lowered;
+  return Followed(std::move(lowered), AddChannels(ChannelBlocks(view.out(0)), /*bias=*/2));
 }
 
 absl::StatusOr<Lowered> LowerConv(const NodeView& view, const CompileOptions& options) {

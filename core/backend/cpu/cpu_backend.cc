@@ -27,7 +27,8 @@ Overload(Fs...) -> Overload<Fs...>;
 
 bool IsProduct(const Attrs& attrs) {
   return std::visit(
-      Overload{[](const Conv&) { return true; }, [](const ConvBackwardData&) { return true; },
+      Overload{[](const Conv&) { return true; }, [](const ConvTranspose&) { return true; },
+               [](const ConvBackwardData&) { return true; },
                [](const ConvBackwardWeights&) { return true; }, [](const Dense&) { return true; },
                [](const DenseBackwardData&) { return true; },
                [](const DenseBackwardWeights&) { return true; }, [](const auto&) { return false; }},
@@ -63,6 +64,20 @@ absl::StatusOr<Lowered> LowerFast(const NodeView& view, const CompileOptions& op
                [&](const Add& op) { return cpu::LowerAdd(view, op); },
                [&](const Activate& op) { return cpu::LowerActivate(view, op); },
                [&](const ActivateBackward& op) { return cpu::LowerActivateBackward(view, op); },
+               [&](const PRelu&) { return cpu::LowerPRelu(view); },
+               [&](const PReluBackward&) { return cpu::LowerPReluBackward(view); },
+               [&](const Mul&) { return cpu::LowerMul(view); },
+               [&](const GateBackward&) { return cpu::LowerGateBackward(view); },
+               [&](const Concat&) { return cpu::LowerConcat(view); },
+               [&](const SliceChannels& op) { return cpu::LowerSliceChannels(view, op); },
+               [&](const GroupNorm& op) { return cpu::LowerGroupNorm(view, op); },
+               [&](const GroupNormBackward& op) {
+                 return cpu::LowerGroupNormBackward(view, op.forward);
+               },
+               [&](const LocalResponseNorm& op) { return cpu::LowerLocalResponseNorm(view, op); },
+               [&](const LocalResponseNormBackward& op) {
+                 return cpu::LowerLocalResponseNormBackward(view, op.forward);
+               },
                [&](const BiasBackward&) { return cpu::LowerBiasBackward(view); },
                [&](const Normalize&) { return cpu::LowerNormalize(view); },
                [&](const Dropout& op) { return cpu::LowerDropout(view, op); },
@@ -74,6 +89,7 @@ absl::StatusOr<Lowered> LowerFast(const NodeView& view, const CompileOptions& op
                [&](const DenseBackwardWeights&) { return cpu::LowerDense(view, options); },
                [&](const Conv&) { return cpu::LowerConv(view, options); },
                [&](const ConvBackwardData&) { return cpu::LowerConv(view, options); },
+               [&](const ConvTranspose&) { return cpu::LowerConvTranspose(view, options); },
                [&](const ConvBackwardWeights&) { return cpu::LowerConv(view, options); },
                [&](const auto& op) -> absl::StatusOr<Lowered> {
                  if constexpr (std::is_constructible_v<Update, decltype(op)>) {
@@ -91,6 +107,11 @@ class Cpu : public HostBackend {
   size_t Bytes(const Type& type) const override { return cpu::LayoutBytes(type); }
 
   bool Supports(const Graph& graph, const Node& node) const override {
+    // A sum takes what needs no exponential: the others are oneDNN's, as nodes of their own.
+    const auto* add = std::get_if<Add>(&node.attrs);
+    if (add != nullptr && cpu::HasEltwisePrimitive(add->activation.kind)) {
+      return !HasOnly(graph, node, /*half=*/true);
+    }
     return HasKernel(graph, node) || (HasReferenceKernel(graph, node) && !IsProduct(node.attrs));
   }
 

@@ -1,6 +1,8 @@
 // Add, activations and their gradients, in one pass over the padded memory of equal layouts.
 //
-// Padding stays zero: where f(0) is not 0, the padded channels are cleared afterwards.
+// Padding stays zero: where f(0) is not 0, the padded channels are cleared afterwards. The loops
+// are plain code that vectorises; activations whose exponential would be a call a value are
+// oneDNN's (eltwise.cc).
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/lower.h"
@@ -29,6 +31,16 @@ __attribute__((always_inline)) inline void WithKind(const ActivationSpec& spec, 
       return f(ActivationSpec{Activation::kTanh, alpha, beta});
     case Activation::kClip:
       return f(ActivationSpec{Activation::kClip, alpha, beta});
+    case Activation::kElu:
+      return f(ActivationSpec{Activation::kElu, alpha, beta});
+    case Activation::kSelu:
+      return f(ActivationSpec{Activation::kSelu, alpha, beta});
+    case Activation::kHardSigmoid:
+      return f(ActivationSpec{Activation::kHardSigmoid, alpha, beta});
+    case Activation::kHardSwish:
+      return f(ActivationSpec{Activation::kHardSwish, alpha, beta});
+    default:
+      return f(spec);
   }
 }
 
@@ -57,12 +69,12 @@ __attribute__((always_inline)) inline void AddLoop(const ActivationSpec& spec, c
 
 template <typename T>
 __attribute__((always_inline)) inline void ActivateBackwardLoop(const ActivationSpec& spec,
-                                                                const T* y, const T* dy, T* dx,
+                                                                const T* v, const T* dy, T* dx,
                                                                 int64_t count) {
   WithKind(
       spec, [&](ActivationSpec kind) __attribute__((always_inline)) {
         for (int64_t i = 0; i < count; ++i) {
-          dx[i] = FromFloat<T>(ops::ActivationGradient(kind, ToFloat(y[i]), ToFloat(dy[i])));
+          dx[i] = FromFloat<T>(ops::ActivationGradient(kind, ToFloat(v[i]), ToFloat(dy[i])));
         }
       });
 }
@@ -86,14 +98,14 @@ void AddRange(const ActivationSpec& spec, const Bf16* a, const Bf16* b, Bf16* y,
 }
 
 FOVEA_MULTIVERSION
-void ActivateBackwardRange(const ActivationSpec& spec, const float* y, const float* dy, float* dx,
+void ActivateBackwardRange(const ActivationSpec& spec, const float* v, const float* dy, float* dx,
                            int64_t count) {
-  ActivateBackwardLoop(spec, y, dy, dx, count);
+  ActivateBackwardLoop(spec, v, dy, dx, count);
 }
 FOVEA_MULTIVERSION
-void ActivateBackwardRange(const ActivationSpec& spec, const Bf16* y, const Bf16* dy, Bf16* dx,
+void ActivateBackwardRange(const ActivationSpec& spec, const Bf16* v, const Bf16* dy, Bf16* dx,
                            int64_t count) {
-  ActivateBackwardLoop(spec, y, dy, dx, count);
+  ActivateBackwardLoop(spec, v, dy, dx, count);
 }
 
 // Clears the channels behind the last one, in the last block of every example.
@@ -152,10 +164,10 @@ template <typename T>
 Lowered ActivateBackwardOf(const Type& type, const ActivateBackward& activate) {
   const int64_t count = PaddedCount(type);
   Lowered lowered = LowerHost("fovea:activate_backward", [=](Addresses in, Addresses out) {
-    const T *y = At<T>(in, 0), *dy = At<T>(in, 1);
+    const T *v = At<T>(in, 0), *dy = At<T>(in, 1);
     T* dx = At<T>(out, 0);
     ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
-      ActivateBackwardRange(activate.activation, y + begin, dy + begin, dx + begin, end - begin);
+      ActivateBackwardRange(activate.activation, v + begin, dy + begin, dx + begin, end - begin);
     });
   });
   lowered.may_overwrite_input = 1;
@@ -170,6 +182,7 @@ absl::StatusOr<Lowered> LowerAdd(const NodeView& view, const Add& add) {
 }
 
 absl::StatusOr<Lowered> LowerActivate(const NodeView& view, const Activate& activate) {
+  if (HasEltwisePrimitive(activate.activation.kind)) return LowerEltwise(view, activate.activation);
   const Type type = view.out(0);
   return type.dtype == DType::kBF16 ? ActivateOf<Bf16>(type, activate)
                                     : ActivateOf<float>(type, activate);
@@ -177,6 +190,10 @@ absl::StatusOr<Lowered> LowerActivate(const NodeView& view, const Activate& acti
 
 absl::StatusOr<Lowered> LowerActivateBackward(const NodeView& view,
                                               const ActivateBackward& activate) {
+  const Activation activation = activate.activation.kind;
+  if (HasEltwisePrimitive(activation) && DerivativeNeedsInput(activation)) {
+    return LowerEltwiseBackward(view, activate.activation);
+  }
   const Type type = view.out(0);
   return type.dtype == DType::kBF16 ? ActivateBackwardOf<Bf16>(type, activate)
                                     : ActivateBackwardOf<float>(type, activate);

@@ -28,6 +28,13 @@ using HostFunction = std::function<void(Addresses inputs, Addresses outputs)>;
 
 Lowered LowerHost(std::string kernel_name, HostFunction function);
 
+// The same with memory of one run for itself.
+using ScratchFunction = std::function<void(Addresses inputs, Addresses outputs, void* scratch)>;
+Lowered LowerHost(std::string kernel_name, size_t scratch_bytes, ScratchFunction function);
+
+// `first`, then `second` on the same values.
+Lowered Followed(Lowered first, HostFunction second);
+
 template <typename T>
 T* At(Addresses addresses, int i) {
   return static_cast<T*>(addresses[i]);

@@ -67,6 +67,12 @@ class Planner {
     RETURN_IF_ERROR(Read(node, 1, layouts.w));
     return Write(node, 0, layouts.x);
   }
+  absl::Status Visit(const ConvTranspose&, Node& node) {
+    ASSIGN_OR_RETURN(const ConvLayouts layouts, ChooseConv(node));
+    RETURN_IF_ERROR(Read(node, 0, layouts.y));
+    RETURN_IF_ERROR(Read(node, 1, layouts.w));
+    return Write(node, 0, layouts.x);
+  }
   absl::Status Visit(const ConvBackwardWeights&, Node& node) {
     ASSIGN_OR_RETURN(const ConvLayouts layouts, ChooseConv(node));
     RETURN_IF_ERROR(Read(node, 0, layouts.x));
@@ -93,6 +99,7 @@ class Planner {
     return Write(node, 0, layout);
   }
   absl::Status Visit(const PoolBackward& pool, Node& node) {
+    if (pool.forward.kind == PoolKind::kL2) return ReadAllDense(node);
     Layout layout = LayoutOf(node.inputs[0], preferred_);
     if (node.inputs.size() > 1) layout = workspace_layout_[node.inputs[1]];
     if (!HasPoolPrimitive(pool.forward, type(node.outputs[0]), type(node.inputs[0]))) {
@@ -106,6 +113,48 @@ class Planner {
   absl::Status Visit(const BatchNorm&, Node& node) { return FollowNorm(node, 1); }
   absl::Status Visit(const BatchNormTraining&, Node& node) { return FollowNorm(node, 1); }
   absl::Status Visit(const BatchNormBackward&, Node& node) { return FollowNorm(node, 2); }
+
+  absl::Status Visit(const GroupNorm&, Node& node) { return FollowNorm(node, 1); }
+  absl::Status Visit(const GroupNormBackward&, Node& node) { return FollowNorm(node, 2); }
+
+  // One value a channel, or a gate, beside images in any layout that these share.
+  absl::Status Visit(const PRelu&, Node& node) { return FollowImages(node, {0}); }
+  absl::Status Visit(const PReluBackward&, Node& node) { return FollowImages(node, {0, 2}); }
+  absl::Status Visit(const GateBackward&, Node& node) {
+    const Layout layout = LayoutOf(node.inputs[0], LayoutOf(node.inputs[1], kDense));
+    RETURN_IF_ERROR(Read(node, 0, layout));
+    return Read(node, 1, layout);  // the output stays dense
+  }
+  absl::Status Visit(const Mul&, Node& node) {
+    if (type(node.inputs[0]).dims == type(node.inputs[1]).dims) return FollowInputs(node);
+    RETURN_IF_ERROR(Read(node, 1, kDense));
+    return FollowImages(node, {0});
+  }
+  absl::Status Visit(const Dropout& dropout, Node& node) {
+    if (!dropout.per_example) return ReadAllDense(node);
+    return FollowImages(node, {0});
+  }
+
+  absl::Status Visit(const Concat&, Node& node) {
+    Layout layout = kDense;
+    bool whole_blocks = true;
+    for (ValueId input : node.inputs) {
+      layout = LayoutOf(input, layout);
+      whole_blocks = whole_blocks && type(input).dims[1] % BlockChannels() == 0;
+    }
+    if (layout == kBlocked && !whole_blocks) layout = kDense;
+    for (size_t i = 0; i < node.inputs.size(); ++i) RETURN_IF_ERROR(Read(node, i, layout));
+    return Write(node, 0, layout);
+  }
+  absl::Status Visit(const SliceChannels& slice, Node& node) {
+    Layout layout = LayoutOf(node.inputs[0], kDense);
+    const bool whole_blocks = slice.begin % BlockChannels() == 0 &&
+                              slice.count % BlockChannels() == 0 &&
+                              type(node.inputs[0]).dims[1] % BlockChannels() == 0;
+    if (layout == kBlocked && !whole_blocks) layout = kDense;
+    RETURN_IF_ERROR(Read(node, 0, layout));
+    return Write(node, 0, layout);
+  }
 
   absl::Status Visit(const Add&, Node& node) { return FollowInputs(node); }
   absl::Status Visit(const Activate&, Node& node) { return FollowInputs(node); }
@@ -139,6 +188,10 @@ class Planner {
   // All other ops work on dense values.
   template <typename T>
   absl::Status Visit(const T&, Node& node) {
+    return ReadAllDense(node);
+  }
+
+  absl::Status ReadAllDense(Node& node) {
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (!graph_.value(node.inputs[i]).opaque) RETURN_IF_ERROR(Read(node, i, kDense));
     }
@@ -166,6 +219,14 @@ class Planner {
     if (!IsImage(type(node.inputs[0]))) return absl::OkStatus();
     const Layout layout = LayoutOf(node.inputs[0], preferred_);
     for (int i = 0; i < images; ++i) RETURN_IF_ERROR(Read(node, i, layout));
+    return Write(node, 0, layout);
+  }
+
+  // The images among the inputs, and output 0, in one layout.
+  absl::Status FollowImages(Node& node, absl::Span<const int> images) {
+    Layout layout = kDense;
+    for (int i : images) layout = LayoutOf(node.inputs[i], layout);
+    for (int i : images) RETURN_IF_ERROR(Read(node, i, layout));
     return Write(node, 0, layout);
   }
 

@@ -23,8 +23,12 @@ struct NodeView {
 bool HasBf16();
 // Whether a node with bf16 operands (layouts not yet chosen) has a fast kernel here.
 bool HasBf16Kernel(const NodeView& view);
+// Whether oneDNN's elementwise primitive computes this activation: those with an exponential of
+// which our own loops would make a call a value.
+bool HasEltwisePrimitive(Activation kind);
 
 absl::StatusOr<Lowered> LowerConv(const NodeView& view, const CompileOptions& options);
+absl::StatusOr<Lowered> LowerConvTranspose(const NodeView& view, const CompileOptions& options);
 absl::StatusOr<Lowered> LowerDense(const NodeView& view, const CompileOptions& options);
 absl::StatusOr<Lowered> LowerPool(const NodeView& view, const Pool& pool);
 absl::StatusOr<Lowered> LowerPoolBackward(const NodeView& view, const PoolBackward& pool);
@@ -38,8 +42,24 @@ absl::StatusOr<Lowered> LowerSoftmax(const NodeView& view);
 
 absl::StatusOr<Lowered> LowerAdd(const NodeView& view, const Add& add);
 absl::StatusOr<Lowered> LowerActivate(const NodeView& view, const Activate& activate);
+absl::StatusOr<Lowered> LowerEltwise(const NodeView& view, const ActivationSpec& activation);
+absl::StatusOr<Lowered> LowerEltwiseBackward(const NodeView& view,
+                                             const ActivationSpec& activation);
 absl::StatusOr<Lowered> LowerActivateBackward(const NodeView& view,
                                               const ActivateBackward& activate);
+absl::StatusOr<Lowered> LowerPRelu(const NodeView& view);
+absl::StatusOr<Lowered> LowerPReluBackward(const NodeView& view);
+absl::StatusOr<Lowered> LowerMul(const NodeView& view);
+absl::StatusOr<Lowered> LowerGateBackward(const NodeView& view);
+absl::StatusOr<Lowered> LowerConcat(const NodeView& view);
+absl::StatusOr<Lowered> LowerSliceChannels(const NodeView& view, const SliceChannels& slice);
+absl::StatusOr<Lowered> LowerGroupNorm(const NodeView& view, const GroupNorm& norm);
+absl::StatusOr<Lowered> LowerGroupNormBackward(const NodeView& view, const GroupNorm& norm);
+absl::StatusOr<Lowered> LowerLocalResponseNorm(const NodeView& view, const LocalResponseNorm& norm);
+absl::StatusOr<Lowered> LowerLocalResponseNormBackward(const NodeView& view,
+                                                       const LocalResponseNorm& norm);
+absl::StatusOr<Lowered> LowerL2Pool(const NodeView& view, const Pool& pool);
+absl::StatusOr<Lowered> LowerL2PoolBackward(const NodeView& view, const PoolBackward& pool);
 absl::StatusOr<Lowered> LowerBiasBackward(const NodeView& view);
 absl::StatusOr<Lowered> LowerNormalize(const NodeView& view);
 absl::StatusOr<Lowered> LowerDropout(const NodeView& view, const Dropout& dropout);

@@ -7,6 +7,7 @@
 #include "absl/synchronization/mutex.h"
 #include "core/base/check.h"
 #include "core/base/status.h"
+#include "core/ops/activation.h"
 
 namespace fovea::cpu {
 namespace {
@@ -117,6 +118,39 @@ Layout Intern(const Desc& desc, const Desc& dense) {
 
 const Desc& InternedDesc(Layout layout) { return Interned().Get(layout); }
 
+Eltwise EltwiseOf(const ActivationSpec& activation) {
+  switch (activation.kind) {
+    case Activation::kNone:
+      break;
+    case Activation::kRelu:
+      return {dnnl_eltwise_relu};
+    case Activation::kLeakyRelu:
+      return {dnnl_eltwise_relu, activation.alpha};
+    case Activation::kSigmoid:
+      return {dnnl_eltwise_logistic};
+    case Activation::kTanh:
+      return {dnnl_eltwise_tanh};
+    case Activation::kClip:
+      return {dnnl_eltwise_clip, activation.alpha, activation.beta};
+    case Activation::kElu:
+      return {dnnl_eltwise_elu, activation.alpha};
+    case Activation::kSelu:
+      return {dnnl_eltwise_elu, static_cast<float>(ops::kSeluAlpha), 0,
+              static_cast<float>(ops::kSeluScale)};
+    case Activation::kGelu:
+      return {dnnl_eltwise_gelu_erf};
+    case Activation::kSilu:
+      return {dnnl_eltwise_swish, 1};
+    case Activation::kHardSigmoid:
+      return {dnnl_eltwise_linear, activation.alpha, activation.beta};
+    case Activation::kHardSwish:
+      return {dnnl_eltwise_hardswish};
+    case Activation::kSoftplus:
+      return {dnnl_eltwise_soft_relu};
+  }
+  return {};
+}
+
 PrimitiveAttr MakeAttr(bool sum, ActivationSpec activation) {
   dnnl_primitive_attr_t attr = nullptr;
   CHECK(dnnl_primitive_attr_create(&attr) == dnnl_success);
@@ -126,28 +160,12 @@ PrimitiveAttr MakeAttr(bool sum, ActivationSpec activation) {
   dnnl_post_ops_t post_ops = nullptr;
   CHECK(dnnl_post_ops_create(&post_ops) == dnnl_success);
   if (sum) CHECK(dnnl_post_ops_append_sum(post_ops, 1.0f) == dnnl_success);
-  const auto append = [&](dnnl_alg_kind_t kind, float alpha, float beta) {
-    CHECK(dnnl_post_ops_append_eltwise(post_ops, 1.0f, kind, alpha, beta) == dnnl_success);
+  const auto append = [&](const Eltwise& eltwise) {
+    CHECK(dnnl_post_ops_append_eltwise(post_ops, eltwise.scale, eltwise.kind, eltwise.alpha,
+                                       eltwise.beta) == dnnl_success);
   };
-  switch (activation.kind) {
-    case Activation::kNone:
-      break;
-    case Activation::kRelu:
-      append(dnnl_eltwise_relu, 0, 0);
-      break;
-    case Activation::kLeakyRelu:
-      append(dnnl_eltwise_relu, activation.alpha, 0);
-      break;
-    case Activation::kSigmoid:
-      append(dnnl_eltwise_logistic, 0, 0);
-      break;
-    case Activation::kTanh:
-      append(dnnl_eltwise_tanh, 0, 0);
-      break;
-    case Activation::kClip:
-      append(dnnl_eltwise_clip, activation.alpha, activation.beta);
-      break;
-  }
+  if (activation.kind != Activation::kNone) append(EltwiseOf(activation));
+  if (activation.kind == Activation::kHardSigmoid) append({dnnl_eltwise_clip, 0, 1});
   CHECK(dnnl_primitive_attr_set_post_ops(attr, post_ops) == dnnl_success);
   dnnl_post_ops_destroy(post_ops);
   return owned;

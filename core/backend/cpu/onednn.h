@@ -53,6 +53,14 @@ const Desc& InternedDesc(Layout layout);
 // User-mode scratchpad; then, after the primitive, y = activation(x + previous y if `sum`).
 PrimitiveAttr MakeAttr(bool sum = false, ActivationSpec activation = {});
 
+// An activation in oneDNN's terms; hard-sigmoid is a line, still to be clipped.
+struct Eltwise {
+  dnnl_alg_kind_t kind = dnnl_alg_kind_undef;
+  float alpha = 0, beta = 0;
+  float scale = 1;  // of the result
+};
+Eltwise EltwiseOf(const ActivationSpec& activation);
+
 // Creates a primitive descriptor from any operation descriptor.
 absl::StatusOr<PrimitiveDesc> CreateDesc(const void* op_desc, const PrimitiveAttr& attr,
                                          const_dnnl_primitive_desc_t hint = nullptr);

@@ -1,4 +1,5 @@
-// Pooling and its gradient through oneDNN; the rest through the reference.
+// Pooling and its gradient through oneDNN, L2 pooling by pool_l2.cc; the rest through the
+// reference.
 #include <algorithm>
 
 #include "core/backend/cpu/lower.h"
@@ -79,7 +80,7 @@ absl::StatusOr<PrimitiveDesc> CreateBackward(const Pool& pool, const Desc& x, co
 }  // namespace
 
 bool HasPoolPrimitive(const Pool& pool, const Type& x, const Type& y) {
-  if (!IsFastFloat(x.dtype)) return false;
+  if (!IsFastFloat(x.dtype) || pool.kind == PoolKind::kL2) return false;
   const Geometry geometry(pool, x.dims, y.dims);
   if (geometry.overhangs && pool.count_include_pad) return false;
   for (int axis = 0; axis < 2; ++axis) {
@@ -91,6 +92,7 @@ bool HasPoolPrimitive(const Pool& pool, const Type& x, const Type& y) {
 
 absl::StatusOr<Lowered> LowerPool(const NodeView& view, const Pool& pool) {
   const Type &x = view.in(0), &y = view.out(0);
+  if (pool.kind == PoolKind::kL2) return LowerL2Pool(view, pool);
   if (!HasPoolPrimitive(pool, x, y)) return LowerReference(view.graph, view.node);
   const Geometry geometry(pool, x.dims, y.dims);
   ASSIGN_OR_RETURN(const PrimitiveDesc desc,
@@ -106,6 +108,7 @@ absl::StatusOr<Lowered> LowerPool(const NodeView& view, const Pool& pool) {
 
 absl::StatusOr<Lowered> LowerPoolBackward(const NodeView& view, const PoolBackward& pool) {
   const Type &dy = view.in(0), &dx = view.out(0);
+  if (pool.forward.kind == PoolKind::kL2) return LowerL2PoolBackward(view, pool);
   if (!HasPoolPrimitive(pool.forward, dx, dy)) return LowerReference(view.graph, view.node);
   const Geometry geometry(pool.forward, dx.dims, dy.dims);
   ASSIGN_OR_RETURN(const PrimitiveDesc desc,

@@ -23,7 +23,8 @@ struct ConvProblem {
   bool training = false;
   bool winograd = false;  // try Winograd's algorithm before the direct one
 
-  // The convolution of a node under these options; nothing when the node is none.
+  // The convolution of a node under these options; nothing when the node is none. A transposed
+  // convolution is the data gradient of one, without its bias.
   static std::optional<ConvProblem> Of(const Graph& graph, const Node& node,
                                        const CompileOptions& options);
 };

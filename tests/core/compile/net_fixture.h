@@ -23,9 +23,52 @@ namespace fovea {
     ASSERT_TRUE(status_to_check.ok()) << status_to_check; \
   } while (false)
 
+// Layers that the named nets do not have, as text: normalisations, gates, branches, transposed
+// convolution, all activations.
+inline constexpr char kManyLayers[] =
+    "conv 8 pad=1\n"
+    "group_norm groups=4\n"
+    "gelu\n"
+    "residual {\n"
+    "  conv 16 stride=2 pad=1 bias\n"
+    "  instance_norm\n"
+    "  silu\n"
+    "  separable 16 pad=1\n"
+    "  squeeze_excite reduction=4\n"
+    "  batch_norm\n"
+    "}\n"
+    "prelu\n"
+    "concat {\n"
+    "  branch {\n"
+    "    conv 8 kernel=1\n"
+    "    elu\n"
+    "  }\n"
+    "  branch {\n"
+    "    l2_pool kernel=3 stride=1 pad=1\n"
+    "    hard_swish\n"
+    "  }\n"
+    "  branch {\n"
+    "  }\n"
+    "}\n"
+    "local_response_norm alpha=0.5\n"
+    "conv_transpose 16 kernel=3 stride=2 pad=1 output_pad=1\n"
+    "layer_norm\n"
+    "softplus\n"
+    "depthwise kernel=3 stride=2 pad=1 bias\n"
+    "batch_norm\n"
+    "selu\n"
+    "average_pool\n"
+    "dense 12\n"
+    "layer_norm\n"
+    "hard_sigmoid\n"
+    "prelu\n"
+    "leaky_relu\n"
+    "tanh\n";
+
 inline NetOptions SmallNet(const std::string& name, int side, int channels = 1) {
   NetOptions options;
   options.name = name;
+  if (name == "text") options.text = kManyLayers;
   options.height = options.width = side;
   options.channels = channels;
   options.labels = 3;

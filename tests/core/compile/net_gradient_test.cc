@@ -113,7 +113,8 @@ INSTANTIATE_TEST_SUITE_P(
         NetCase{"mlp", 6, "softmax", SoftmaxCrossEntropy{}},
         NetCase{"lenet", 16, "sigmoid", SigmoidCrossEntropy{}},
         NetCase{"resnet8", 8, "softmax", SoftmaxCrossEntropy{}},
-        NetCase{"resnet8", 8, "frozen", SoftmaxCrossEntropy{}, false, {"conv1", "layer2", "fc"}}),
+        NetCase{"resnet8", 8, "frozen", SoftmaxCrossEntropy{}, false, {"conv1", "layer2", "fc"}},
+        NetCase{"text", 8, "softmax", SoftmaxCrossEntropy{}}),
     CaseName);
 
 INSTANTIATE_TEST_SUITE_P(

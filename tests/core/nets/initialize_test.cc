@@ -45,6 +45,68 @@ TEST(InitialValue, StaysWithinTheBoundOfGlorot) {
   EXPECT_NEAR(Deviation(values), bound / std::sqrt(3.0), 0.02);
 }
 
+struct Moments {
+  const char* name;
+  Initializer::Kind kind;
+  double variance;
+  bool uniform;
+};
+
+// Against the definitions, with fan-in 288 and fan-out 576: the variance, the bound of uniform
+// values, and the fourth moment that tells a normal (3) from a uniform distribution (9/5).
+TEST(InitialValue, HasTheMomentsOfItsDefinition) {
+  using Kind = Initializer::Kind;
+  const double in = 32 * 9, out = 64 * 9;
+  for (const Moments& c : {Moments{"he normal", Kind::kHeNormal, 2 / in, false},
+                           {"he uniform", Kind::kHeUniform, 2 / in, true},
+                           {"glorot normal", Kind::kGlorotNormal, 2 / (in + out), false},
+                           {"glorot uniform", Kind::kGlorotUniform, 2 / (in + out), true},
+                           {"lecun normal", Kind::kLecunNormal, 1 / in, false},
+                           {"lecun uniform", Kind::kLecunUniform, 1 / in, true},
+                           {"small normal", Kind::kNormal, 0.01 * 0.01, false}}) {
+    SCOPED_TRACE(c.name);
+    const auto values = Values({"w", c.kind, 0.01f}, kWeights, 1);
+    double mean = 0, square = 0, fourth = 0, largest = 0;
+    for (const double value : values) {
+      mean += value;
+      square += value * value;
+      fourth += value * value * value * value;
+      largest = std::max(largest, std::abs(value));
+    }
+    const auto count = static_cast<double>(values.size());
+    const double deviation = std::sqrt(c.variance);
+    EXPECT_NEAR(mean / count, 0, 4 * deviation / std::sqrt(count));
+    EXPECT_NEAR(square / count / c.variance, 1, 0.05);
+    EXPECT_NEAR(fourth / count / (c.variance * c.variance), c.uniform ? 1.8 : 3, 0.25);
+    if (c.uniform) {
+      EXPECT_LE(largest, std::sqrt(3.0) * deviation * (1 + 1e-6));
+    } else {
+      EXPECT_GT(largest, 3 * deviation);
+    }
+  }
+}
+
+TEST(InitialValue, IsOrthogonal) {
+  for (const Dims& dims : {Dims{16, 4, 3, 3}, Dims{40, 3, 3, 3}, Dims{8, 8}, Dims{5, 1}}) {
+    const int64_t outputs = dims[0], inputs = dims.count() / dims[0];
+    const auto w = InitialValue({"w", Initializer::Kind::kOrthogonal}, {DType::kF64, dims}, 2);
+    ASSERT_TRUE(w.ok()) << w.status();
+    const double* values = w->as<double>();
+    const bool rows = outputs <= inputs;  // else the columns
+    const int64_t vectors = rows ? outputs : inputs, length = rows ? inputs : outputs;
+    for (int64_t a = 0; a < vectors; ++a) {
+      for (int64_t b = 0; b <= a; ++b) {
+        double dot = 0;
+        for (int64_t i = 0; i < length; ++i) {
+          dot += rows ? values[a * inputs + i] * values[b * inputs + i]
+                      : values[i * inputs + a] * values[i * inputs + b];
+        }
+        EXPECT_NEAR(dot, a == b ? 1 : 0, 1e-6) << dims.ToString() << ": " << a << ", " << b;
+      }
+    }
+  }
+}
+
 TEST(InitialValue, BeginsAlikeInFloatAndDouble) {
   const auto values = Values({"w", kHe}, kWeights, 3);
   const auto doubles = InitialValue({"w", kHe}, {DType::kF64, kWeights.dims}, 3);

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/graph/op_def.h"
 #include "gmock/gmock.h"
@@ -52,6 +54,11 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Published{"resnet18", 224, 3, 1000, 11'689'512, 1'814'073'344},
                       Published{"resnet50", 224, 3, 1000, 25'557'032, 4'089'184'256},
                       Published{"mobilenet_v2", 224, 3, 1000, 3'504'872, 300'774'272},
+                      Published{"resnet34", 224, 3, 1000, 21'797'672, 3'663'761'408},
+                      Published{"vgg11", 224, 3, 1000, 132'863'336, 7'609'090'048},
+                      Published{"vgg11_bn", 224, 3, 1000, 132'868'840, 7'609'090'048},
+                      Published{"mobilenet_v3_small", 224, 3, 1000, 2'542'856, 0},
+                      Published{"resnet56", 32, 3, 10, 855'770, 0},
                       Published{"resnet20", 32, 3, 10, 272'474, 0},
                       Published{"resnet8", 32, 3, 10, 78'042, 0},
                       Published{"lenet", 28, 1, 10, 61'706, 416'520},
@@ -90,9 +97,14 @@ TEST(BuildNet, TakesTheSmallestImagesItPromises) {
                                    {"lenet", 12},
                                    {"resnet8", 8},
                                    {"resnet20", 8},
+                                   {"resnet56", 8},
                                    {"resnet18", 32},
+                                   {"resnet34", 32},
                                    {"resnet50", 32},
-                                   {"mobilenet_v2", 32}}) {
+                                   {"vgg11", 32},
+                                   {"vgg11_bn", 32},
+                                   {"mobilenet_v2", 32},
+                                   {"mobilenet_v3_small", 32}}) {
     EXPECT_TRUE(BuildNet(Options(name, side, 1, 2), 1).ok()) << name;
   }
 }
@@ -109,7 +121,8 @@ TEST(BuildNet, ListsTheKnownNamesForAnUnknownOne) {
   EXPECT_EQ(net.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(net.status().message()),
               HasSubstr("unknown net \"resnet9\"; known are mlp, lenet, resnet8, resnet20, "
-                        "resnet18, resnet50, mobilenet_v2"));
+                        "resnet56, resnet18, resnet34, resnet50, vgg11, vgg11_bn, mobilenet_v2, "
+                        "mobilenet_v3_small"));
 }
 
 TEST(BuildNet, RefusesSizesThatAreNotPositive) {
@@ -170,6 +183,69 @@ TEST(BuildNet, NamesParametersAsTorchvisionDoes) {
         "classifier.1.weight"}) {
     EXPECT_NE(mobilenet->graph.Find(name), kNoValue) << name;
   }
+}
+
+TEST(BuildNet, NamesParametersOfMobilenetV3AndVggAsTorchvisionDoes) {
+  const auto mobilenet = BuildNet(Options("mobilenet_v3_small", 32, 3, 10), 1);
+  ASSERT_TRUE(mobilenet.ok()) << mobilenet.status();
+  for (const auto& [name, dims] :
+       std::vector<std::pair<const char*, Dims>>{{"features.0.0.weight", {16, 3, 3, 3}},
+                                                 {"features.1.block.0.0.weight", {16, 1, 3, 3}},
+                                                 {"features.1.block.1.fc1.weight", {8, 16, 1, 1}},
+                                                 {"features.1.block.2.0.weight", {16, 16, 1, 1}},
+                                                 {"features.4.block.1.0.weight", {96, 1, 5, 5}},
+                                                 {"features.5.block.2.fc1.bias", {64}},
+                                                 {"features.7.block.2.fc2.weight", {120, 32, 1, 1}},
+                                                 {"features.11.block.3.1.running_var", {96}},
+                                                 {"features.12.1.weight", {576}},
+                                                 {"classifier.0.weight", {1024, 576}},
+                                                 {"classifier.3.weight", {10, 1024}}}) {
+    const ValueId id = mobilenet->graph.Find(name);
+    ASSERT_NE(id, kNoValue) << name;
+    EXPECT_EQ(mobilenet->graph.type(id).dims, dims) << name;
+  }
+  const auto vgg = BuildNet(Options("vgg11", 64, 3, 10), 1);
+  ASSERT_TRUE(vgg.ok()) << vgg.status();
+  EXPECT_EQ(vgg->graph.type(vgg->graph.Find("features.18.weight")).dims, (Dims{512, 512, 3, 3}));
+  EXPECT_EQ(vgg->graph.type(vgg->graph.Find("classifier.0.weight")).dims, (Dims{4096, 2048}));
+}
+
+TEST(BuildNet, BeginsResidualBranchesAsAskedFor) {
+  for (const char* name : {"resnet8", "resnet50", "mobilenet_v2", "mobilenet_v3_small"}) {
+    NetOptions options = Options(name, 32, 3, 10);
+    options.zero_last_gamma = true;
+    options.stochastic_depth = 0.2f;
+    options.weights = WeightInitializer{Initializer::Kind::kNormal, 0.5f};
+    const auto net = BuildNet(options, 1);
+    ASSERT_TRUE(net.ok()) << net.status();
+    std::vector<float> rates;
+    for (const Node& node : net->graph.nodes()) {
+      if (const auto* dropout = std::get_if<Dropout>(&node.attrs)) rates.push_back(dropout->rate);
+    }
+    ASSERT_FALSE(rates.empty());
+    int zeros = 0;
+    for (const Initializer& initializer : net->initializers) {
+      const Dims& dims = net->graph.type(net->graph.Find(initializer.name)).dims;
+      if (dims.rank() >= 2) {
+        EXPECT_EQ(initializer.kind, Initializer::Kind::kNormal) << initializer.name;
+      }
+      zeros += initializer.name.ends_with(".weight") && dims.rank() == 1 && initializer.value == 0;
+    }
+    EXPECT_EQ(zeros, static_cast<int>(rates.size())) << name;
+    for (size_t i = 0; i < rates.size(); ++i) {
+      EXPECT_FLOAT_EQ(rates[i], 0.2f * static_cast<float>(i + 1) / rates.size()) << name;
+    }
+  }
+}
+
+TEST(BuildNet, RefusesStochasticDepthWithoutBranches) {
+  NetOptions options = Options("lenet", 28, 1, 10);
+  options.stochastic_depth = 0.1f;
+  EXPECT_THAT(std::string(BuildNet(options, 1).status().message()),
+              HasSubstr("net \"lenet\" has no residual branches, expected some for "
+                        "stochastic_depth"));
+  options.zero_last_gamma = true;
+  EXPECT_FALSE(BuildNet(options, 1).ok());
 }
 
 TEST(BuildNet, PutsTheStrideOfABottleneckInItsThreeByThree) {

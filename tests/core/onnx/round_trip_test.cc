@@ -177,6 +177,86 @@ Graph Everything() {
 
 TEST(OnnxRoundTrip, KeepsFusedResidualsActivationsAndEveryWindow) { ExpectRoundTrip(Everything()); }
 
+constexpr ActivationSpec kActivations[] = {
+    {Activation::kRelu},
+    {Activation::kLeakyRelu, 0.1f},
+    {Activation::kSigmoid},
+    {Activation::kTanh},
+    {Activation::kClip, 0, 6},
+    {Activation::kElu, 0.7f},
+    {Activation::kSelu},
+    {Activation::kGelu},
+    {Activation::kSilu},
+    {Activation::kHardSigmoid, 1.0f / 6, 0.5f},
+    {Activation::kHardSwish},
+    {Activation::kSoftplus},
+    {Activation::kHardSigmoid, 0.2f, 0.5f},
+};
+
+// Each activation as a node, and carried by a convolution, a dense layer and a sum.
+TEST(OnnxRoundTrip, KeepsEveryActivation) {
+  for (const ActivationSpec& activation : kActivations) {
+    Graph graph;
+    ValueId x = graph.AddInput("x", {DType::kF32, {1, 4, 3, 3}});
+    Conv conv;
+    conv.has_residual = true;
+    conv.activation = activation;
+    x = *graph.Add1("conv", conv, {x, graph.AddParameter("conv.weight", {4, 4, 1, 1}), x});
+    x = *graph.Add1("activate", Activate{activation}, {x});
+    x = *graph.Add1("again", Activate{activation}, {x});
+    x = *graph.Add1("add", Add{activation}, {x, x});
+    x = *graph.Add1("flatten", Reshape{{0, -1}}, {x});
+    Dense dense;
+    dense.activation = activation;
+    x = *graph.Add1("dense", dense, {x, graph.AddParameter("dense.weight", {5, 36})});
+    graph.MarkOutput(x);
+    graph.AssignRegions();
+    SCOPED_TRACE(ToText(graph));
+    ExpectRoundTrip(graph);
+  }
+}
+
+// What stands in nets beside convolutions, dense layers, batch norm and the classic poolings.
+TEST(OnnxRoundTrip, KeepsEveryOtherLayer) {
+  Graph graph;
+  const auto add = [&](std::string name, Attrs attrs, std::vector<ValueId> inputs) {
+    const auto y = graph.Add1(std::move(name), attrs, std::move(inputs));
+    EXPECT_TRUE(y.ok()) << y.status();
+    return y.value_or(kNoValue);
+  };
+  const auto parameter = [&](const std::string& name, int64_t channels) {
+    return graph.AddParameter(name, {channels});
+  };
+  ValueId x = graph.AddInput("x", {DType::kF32, {1, 4, 6, 5}});
+  const ValueId up = graph.AddParameter("up.weight", {4, 3, 3, 3});
+  const ConvTranspose transposed = {{{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}, 2, {1, 0}, true};
+  x = add("up", transposed, {x, up, parameter("up.bias", 6)});
+  x = add("prelu", PRelu{}, {x, parameter("prelu.weight", 6)});
+  x = add("group_norm", GroupNorm{2, 1e-3f},
+          {x, parameter("group_norm.weight", 6), parameter("group_norm.bias", 6)});
+  x = add("layer_norm", GroupNorm{1},
+          {x, parameter("layer_norm.weight", 6), parameter("layer_norm.bias", 6)});
+  x = add("instance_norm", GroupNorm{6},
+          {x, parameter("instance_norm.weight", 6), parameter("instance_norm.bias", 6)});
+  x = add("lrn", LocalResponseNorm{5, 5e-4f, 0.75f, 2}, {x});
+  x = add("drop", Dropout{0.25f, 3, true}, {x});
+  Pool l2 = {PoolKind::kL2, {{2, 2}, {2, 2}, {1, 1}, {0, 0, 1, 1}}};
+  const ValueId pooled = add("l2", l2, {x});
+  x = add("concat", Concat{}, {pooled, pooled});
+  l2.global = true;
+  l2.window = {};
+  ValueId gate = add("gate", l2, {x});
+  gate = add("gate_sigmoid", Activate{{Activation::kSigmoid}}, {gate});
+  x = add("scale", Mul{}, {x, gate});
+  x = add("square", Mul{}, {x, x});
+  x = add("flatten", Reshape{{0, -1}}, {x});
+  x = add("rows", GroupNorm{3}, {x, parameter("rows.weight", 360), parameter("rows.bias", 360)});
+  x = add("rows_prelu", PRelu{}, {x, parameter("rows_prelu.weight", 360)});
+  graph.MarkOutput(x);
+  graph.AssignRegions();
+  ExpectRoundTrip(graph);
+}
+
 TEST(OnnxRoundTrip, KeepsAnActivationOfItsOwnApart) {
   Graph graph;
   const ValueId a = graph.AddInput("x", {DType::kF32, {1, 4}});

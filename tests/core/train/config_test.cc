@@ -63,6 +63,7 @@ TEST(Config, CompletesAnEmptyOneAndSaysWhy) {
       {"config.input.height", "28"},
       {"config.input.channels", "1"},
       {"config.architecture.net", "resnet8"},
+      {"config.initializer", "INITIALIZER_BY_LAYER"},
       {"config.batch_size", "64"},
       {"config.epochs", "20"},
       {"config.seed", "1"},
@@ -95,7 +96,9 @@ TEST(Config, LeavesACompleteOneAlone) {
     for (const char* text :
          {"", "net: \"mlp\" adam {} step {}", "mlp { hidden: 8 } constant {}",
           "exponential {} early_stopping {}", "multi_step {}", "multi_step {} epochs: 1",
-          "cosine_restarts {}", "polynomial {}", "one_cycle {}", "reduce_on_plateau {}",
+          "initializer: INITIALIZER_CONSTANT stochastic_depth: 0.1 zero_last_gamma: true",
+          "net_text: \"conv 8\"", "cosine_restarts {}", "polynomial {}", "one_cycle {}",
+          "reduce_on_plateau {}",
           "augmentation { random_resized_crop {} rotation {} affine {} color_jitter {} "
           "gaussian_blur {} gaussian_noise {} rand_augment {} random_erasing {} cutout {} } "
           "mixup {} cutmix {}"}) {
@@ -110,7 +113,8 @@ TEST(Config, LeavesACompleteOneAlone) {
 }
 
 TEST(Config, LearnsMoreSlowlyWithoutBatchNorm) {
-  for (const char* net : {"net: \"lenet\"", "net: \"mlp\"", "mlp { hidden: 8 }"}) {
+  for (const char* net :
+       {"net: \"lenet\"", "net: \"mlp\"", "mlp { hidden: 8 }", "net_text: \"conv 8\""}) {
     const auto complete = Complete(Parse(net), Digits(), 1);
     ASSERT_TRUE(complete.ok()) << complete.status();
     EXPECT_EQ(complete->config.learning_rate(), 0.01) << net;
@@ -156,6 +160,50 @@ TEST(Config, SizesTheInputToTheDataSet) {
     EXPECT_EQ(complete->config.input().height(), c.height);
     EXPECT_EQ(complete->config.input().channels(), c.channels);
     EXPECT_EQ(complete->config.net(), c.net);
+  }
+}
+
+TEST(Config, SaysWhichLineOfANetTextIsWrong) {
+  std::vector<FieldViolation> violations;
+  EXPECT_FALSE(
+      Complete(Parse("net_text: \"conv 8\\nrelu\\nconf 8\""), Digits(), 1, &violations).ok());
+  ASSERT_EQ(violations.size(), 1);
+  EXPECT_EQ(violations[0].field, "config.architecture.net_text");
+  EXPECT_THAT(violations[0].description, HasSubstr("line 3: unknown layer \"conf\"; known are"));
+}
+
+TEST(Config, TurnsInitialisationIntoTheNetsOptions) {
+  const auto complete = Complete(Parse("initializer: INITIALIZER_ORTHOGONAL stochastic_depth: 0.25 "
+                                       "zero_last_gamma: true"),
+                                 Digits(), 1);
+  ASSERT_TRUE(complete.ok()) << complete.status();
+  const NetOptions options = NetOptionsOf(complete->config, 10);
+  ASSERT_TRUE(options.weights.has_value());
+  EXPECT_EQ(options.weights->kind, fovea::Initializer::Kind::kOrthogonal);
+  EXPECT_EQ(options.stochastic_depth, 0.25f);
+  EXPECT_TRUE(options.zero_last_gamma);
+  const auto constant = Complete(Parse("initializer: INITIALIZER_CONSTANT"), Digits(), 1);
+  ASSERT_TRUE(constant.ok()) << constant.status();
+  EXPECT_EQ(NetOptionsOf(constant->config, 10).weights->value, 0.01f);
+  const auto plain = Complete({}, Digits(), 1);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_FALSE(NetOptionsOf(plain->config, 10).weights.has_value());
+}
+
+TEST(Config, RefusesInitialisationsThatDoNotFit) {
+  const std::map<std::string, std::string> cases = {
+      {"initial_constant: 1", "config.initial_constant"},
+      {"initializer: INITIALIZER_CONSTANT initial_constant: inf", "config.initial_constant"},
+      {"stochastic_depth: 1", "config.stochastic_depth"},
+      {"stochastic_depth: nan", "config.stochastic_depth"},
+      {"net: \"lenet\" stochastic_depth: 0.1", "config.stochastic_depth"},
+      {"net: \"lenet\" zero_last_gamma: true", "config.zero_last_gamma"},
+  };
+  for (const auto& [text, field] : cases) {
+    std::vector<FieldViolation> violations;
+    EXPECT_FALSE(Complete(Parse(text), Digits(), 1, &violations).ok()) << text;
+    ASSERT_EQ(violations.size(), 1) << text;
+    EXPECT_EQ(violations[0].field, field);
   }
 }
 

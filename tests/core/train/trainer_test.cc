@@ -59,6 +59,25 @@ TEST(Trainer, LearnsAndStagesAModelWithAnHonestReport) {
   EXPECT_GT(report.images_per_second(), 0);
 }
 
+// A net of one's own with residual branches that are dropped at random: the model that is published
+// is the one that was measured.
+TEST(Trainer, LearnsWithANetInTextFormAndStochasticDepth) {
+  TrainingRun run(
+      "net_text: \"conv 8 stride=2 pad=1\\nbatch_norm\\nsilu\\n"
+      "residual {\\nconv 8 pad=1\\nbatch_norm\\nsqueeze_excite reduction=2 hard\\n}\\n"
+      "prelu\\nl2_pool\\ndense 16\\ngelu\" "
+      "initializer: INITIALIZER_ORTHOGONAL zero_last_gamma: true stochastic_depth: 0.2 "
+      "batch_size: 8 epochs: 8 learning_rate: 0.05");
+  const auto result = run.Attempt(/*resume=*/false);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_LT(run.losses.back(), run.losses.front() / 2);
+  const auto manifest = ReadManifest(FileSystem::Real(), result->staged_folder());
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  EXPECT_GE(manifest->report().measures().single_label().accuracy(), 0.9);
+  const auto bytes = ModelBytes(run);
+  EXPECT_THAT(bytes, HasSubstr("squeeze_excite1.fc1.weight"));
+}
+
 TEST(Trainer, LearnsSeveralLabels) {
   TrainingRun run("mlp { hidden: 16 } batch_size: 8 epochs: 12 learning_rate: 0.2",
                   v1::TASK_MULTI_LABEL);

@@ -29,6 +29,7 @@ constexpr int kBatch = 4;
 NetOptions Options(const std::string& name, int side) {
   NetOptions options;
   options.name = name;
+  if (name == "text") options.text = kManyLayers;
   options.height = options.width = side;
   options.channels = 3;
   options.labels = 5;
@@ -86,11 +87,13 @@ std::string KernelsName(const testing::TestParamInfo<CpuNetKernels::ParamType>& 
   const auto& [name, training, plan] = info.param;
   return std::string(name) + (training ? "_training_" : "_inference_") + LayoutPlanName(plan);
 }
-INSTANTIATE_TEST_SUITE_P(Nets, CpuNetKernels,
-                         testing::Combine(testing::Values("mlp", "lenet", "resnet8", "resnet20",
-                                                          "resnet18", "resnet50", "mobilenet_v2"),
-                                          testing::Bool(), kPlans),
-                         KernelsName);
+INSTANTIATE_TEST_SUITE_P(
+    Nets, CpuNetKernels,
+    testing::Combine(testing::Values("mlp", "lenet", "resnet8", "resnet20", "resnet56", "resnet18",
+                                     "resnet34", "resnet50", "vgg11", "vgg11_bn", "mobilenet_v2",
+                                     "mobilenet_v3_small", "text"),
+                     testing::Bool(), kPlans),
+    KernelsName);
 
 // How many convolutions of a program run by Winograd's algorithm, by op.
 std::map<std::string, int> WinogradSteps(const Program& program) {
@@ -237,7 +240,11 @@ INSTANTIATE_TEST_SUITE_P(Lenet, CpuNet,
                                           kPlans),
                          NetName);
 INSTANTIATE_TEST_SUITE_P(Deep, CpuNet,
-                         testing::Combine(testing::Values("resnet8", "mobilenet_v2"),
+                         testing::Combine(testing::Values("resnet8", "mobilenet_v2", "text"),
+                                          testing::Values(32), kPlans),
+                         NetName);
+INSTANTIATE_TEST_SUITE_P(SqueezeAndExcite, CpuNet,
+                         testing::Combine(testing::Values("mobilenet_v3_small"),
                                           testing::Values(32), kPlans),
                          NetName);
 
