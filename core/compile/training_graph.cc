@@ -1,10 +1,14 @@
 #include "core/compile/training_graph.h"
 
+#include <algorithm>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
 #include "core/graph/op_def.h"
+#include "core/ops/rate_segments.h"
 
 namespace fovea {
 namespace {
@@ -103,6 +107,21 @@ absl::Status AddSum(Graph& graph, const TrainingGraphOptions& options) {
                           {sum});
 }
 
+// In the order of the region.
+std::vector<float> RateFactorsOf(const Graph& graph, const TrainingGraphOptions& options) {
+  std::vector<ValueId> parameters = graph.ValuesOf(Role::kParameter);
+  std::sort(parameters.begin(), parameters.end(),
+            [&](ValueId a, ValueId b) { return graph.value(a).offset < graph.value(b).offset; });
+  std::vector<ops::RateSegment> segments;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const auto factor = options.rate_factors.find(graph.value(parameters[i]).name);
+    const int64_t end = i + 1 < parameters.size() ? graph.value(parameters[i + 1]).offset
+                                                  : graph.region_count(Role::kParameter);
+    segments.push_back({end, factor == options.rate_factors.end() ? 1.0f : factor->second});
+  }
+  return ops::RateConstants(segments);
+}
+
 // `gradients` is a whole region.
 absl::Status AddUpdate(Graph& graph, ValueId gradients, const TrainingGraphOptions& options) {
   Update update = options.update;
@@ -110,6 +129,7 @@ absl::Status AddUpdate(Graph& graph, ValueId gradients, const TrainingGraphOptio
   terms.decayed = graph.decayed_count();
   terms.scaled = options.clip_norm > 0;
   const ValueId rate = graph.AddInput("learning_rate", {graph.float_type(), {1}});
+  std::vector<float> factors = RateFactorsOf(graph, options);
   const ValueId parameters = graph.AddRegion(Role::kParameter);
   std::vector<ValueId> inputs = {parameters, gradients}, outputs = {parameters};
   for (int slot = 0; slot < SlotCount(update); ++slot) {
@@ -125,7 +145,7 @@ absl::Status AddUpdate(Graph& graph, ValueId gradients, const TrainingGraphOptio
         graph.Add1("clip", NormScale{options.clip_norm, terms.clip_value}, {gradients}));
   }
   const Attrs attrs = std::visit([](const auto& rule) -> Attrs { return rule; }, update);
-  return graph.AddWriting("update", attrs, inputs, outputs);
+  return graph.AddWriting("update", attrs, inputs, outputs, std::move(factors));
 }
 
 // A graph of the parameters and states of `net`, at the same offsets, without nodes.

@@ -2,6 +2,8 @@
 // graphs that run beside it over the same Weights.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -11,10 +13,11 @@ namespace fovea {
 
 struct TrainingGraphOptions {
   Loss loss = SoftmaxCrossEntropy{};
-  std::vector<float> class_weights;  // none, or one per logit
-  Update update;                     // terms.decayed and terms.scaled are filled in here
-  float clip_norm = 0;               // > 0: gradients are scaled to at most this norm
-  int accumulate = 1;                // batches whose mean gradient makes one update
+  std::vector<float> class_weights;           // none, or one per logit
+  Update update;                              // terms.decayed and terms.scaled are filled in here
+  float clip_norm = 0;                        // > 0: gradients are scaled to at most this norm
+  int accumulate = 1;                         // batches whose mean gradient makes one update
+  std::map<std::string, float> rate_factors;  // by parameter; those not named have 1
 };
 
 // `net` computes `logits` [N,L] from its inputs; BatchNorm and Dropout stand in it in their

@@ -7,9 +7,10 @@
 // its outputs, overwritten, are the parameters and the slots. With p the parameter as it was:
 //   g = clip(gradient, ± clip_value) · scale + weight_decay · p + l1_decay · sign(p)
 //   p ← rule(p, g) − rate · decoupled_decay · p
-// The formulas of the rules, with their sources, stand in core/ops/update_rules_c.h.
-// A slot that does not start at zero is slot 0, which starts at `initial_accumulator`; slot 2 of
-// AdagradDa starts as the parameters.
+// The node's constants, when there are some, multiply the rate part by part
+// (core/ops/rate_segments.h). The formulas of the rules, with their sources, stand in
+// core/ops/update_rules_c.h. A slot that does not start at zero is slot 0, which starts at
+// `initial_accumulator`; slot 2 of AdagradDa starts as the parameters.
 #pragma once
 
 #include <cstdint>

@@ -35,6 +35,29 @@ absl::Status Freeze(absl::Span<const std::string> prefixes, Net& net) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::map<std::string, float>> RateFactors(
+    const std::map<std::string, double>& by_prefix, const Net& net) {
+  std::map<std::string, float> factors;
+  std::map<std::string, size_t> length;  // of the prefix that gave the factor
+  const std::vector<ValueId> parameters = net.graph.ValuesOf(Role::kParameter);
+  for (const auto& [prefix, factor] : by_prefix) {
+    bool found = false;
+    for (ValueId id : parameters) {
+      const std::string& name = net.graph.value(id).name;
+      if (!IsUnder(name, prefix)) continue;
+      found = true;
+      if (length[name] > prefix.size()) continue;
+      length[name] = prefix.size();
+      factors[name] = static_cast<float>(factor);
+    }
+    if (found) continue;
+    return absl::InvalidArgumentError(absl::StrCat("found no layer that learns below \"", prefix,
+                                                   "\", expected one below ",
+                                                   LayerPrefixes(net.graph)));
+  }
+  return factors;
+}
+
 std::vector<std::string> HeadParameters(const Net& net) {
   std::vector<std::string> names;
   for (auto node = net.graph.nodes().rbegin(); node != net.graph.nodes().rend(); ++node) {

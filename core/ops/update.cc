@@ -8,6 +8,7 @@
 #include "core/base/status.h"
 #include "core/graph/op_def.h"
 #include "core/ops/infer.h"
+#include "core/ops/rate_segments.h"
 #include "core/ops/reference.h"
 #include "core/ops/update_rules.h"
 
@@ -37,6 +38,7 @@ absl::StatusOr<std::vector<Type>> InferUpdate(const Node& node, absl::Span<const
   const auto slots = static_cast<size_t>(op.slots());
   RETURN_IF_ERROR(ops::ExpectInputs(inputs, static_cast<size_t>(at.count)));
   RETURN_IF_ERROR(CheckRegions(inputs, 2 + slots, op.terms.decayed));
+  RETURN_IF_ERROR(ops::CheckRateSegments(node.constants, inputs[0].dims[0]));
   if (at.step >= 0) {
     RETURN_IF_ERROR(ops::ExpectDType("step", inputs[at.step], DType::kI64));
     RETURN_IF_ERROR(ops::ExpectDims("step", inputs[at.step], {1}));
@@ -51,11 +53,11 @@ absl::StatusOr<std::vector<Type>> InferUpdate(const Node& node, absl::Span<const
 // Outputs may be the inputs they overwrite.
 template <typename T, typename Op>
 void ReferenceRange(const Op& op, absl::Span<const TensorView> in, absl::Span<const TensorView> out,
-                    int64_t begin, int64_t end, bool decayed) {
+                    float factor, int64_t begin, int64_t end, bool decayed) {
   const ops::UpdateOperands at = ops::OperandsOf(op);
   const int64_t step = at.step < 0 ? 0 : *in[at.step].template as<int64_t>();
   const T scale = at.scale < 0 ? T{1} : *in[at.scale].template as<T>();
-  const T rate = *in[at.rate].template as<T>();
+  const T rate = *in[at.rate].template as<T>() * static_cast<T>(factor);
   const auto rule = ops::RuleFor<T>(op, step, decayed);
   const auto terms = ops::TermsFor<T>(op.terms, scale, decayed);
   for (int64_t i = begin; i < end; ++i) {
@@ -73,8 +75,14 @@ void ReferenceUpdate(const Node& node, absl::Span<const TensorView> in,
   const Op& op = std::get<Op>(node.attrs);
   ops::DispatchFloat(in[0].type.dtype, [&](auto zero) {
     using T = decltype(zero);
-    ReferenceRange<T>(op, in, out, 0, op.terms.decayed, true);
-    ReferenceRange<T>(op, in, out, op.terms.decayed, in[0].count(), false);
+    const int64_t count = in[0].count(), decayed = op.terms.decayed;
+    const auto segments = ops::RateSegments(node.constants, count);
+    ops::ForEachSegment(segments, 0, decayed, [&](int64_t begin, int64_t end, float factor) {
+      ReferenceRange<T>(op, in, out, factor, begin, end, true);
+    });
+    ops::ForEachSegment(segments, decayed, count, [&](int64_t begin, int64_t end, float factor) {
+      ReferenceRange<T>(op, in, out, factor, begin, end, false);
+    });
   });
 }
 

@@ -1,5 +1,6 @@
 // Fine-tuning: what a configuration takes from the version that it begins with.
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -86,9 +87,22 @@ void CheckSameNet(ConfigCheck& check, const v1::ModelManifest& start) {
   }
 }
 
-void CheckFreeze(ConfigCheck& check) {
+// Each by itself, for the path of what is wrong. `net` is frozen.
+void CheckRateFactors(ConfigCheck& check, const Net& net) {
+  const auto& factors = check.config().fine_tune().learning_rate_factors();
+  for (const auto& [prefix, factor] :
+       std::map<std::string, double>(factors.begin(), factors.end())) {
+    const std::string field = absl::StrCat("fine_tune.learning_rate_factors[\"", prefix, "\"]");
+    check.Positive(field, factor);
+    const auto found = RateFactors({{prefix, factor}}, net);
+    if (!found.ok()) check.Violation(field, absl::string_view(found.status().message()));
+  }
+}
+
+void CheckLayers(ConfigCheck& check) {
   const v1::FineTune& tune = check.config().fine_tune();
-  auto net = BuildNet(NetOptionsOf(check.config(), static_cast<int>(check.data().labels.size())),
+  const int labels = static_cast<int>(check.data().labels.size());
+  auto net = BuildNet(NetOptionsOf(check.config(), OutputsOf(check.config().task(), labels)),
                       /*batch=*/1);
   if (!net.ok()) return;  // told by CheckNet
   const std::vector<std::string> head = HeadParameters(*net);
@@ -112,7 +126,9 @@ void CheckFreeze(ConfigCheck& check) {
   const std::vector<std::string> prefixes(tune.freeze().begin(), tune.freeze().end());
   if (const absl::Status status = Freeze(prefixes, *net); !status.ok()) {
     check.Violation("fine_tune.freeze", absl::string_view(status.message()));
+    return;
   }
+  CheckRateFactors(check, *net);
 }
 
 }  // namespace
@@ -139,9 +155,8 @@ void FillFineTune(ConfigFill& fill) {
   }
   FillInputOf(fill, origin.input(), reason);
   if (!tune.has_reuse_head()) {
-    const bool same_task =
-        (start.task() == v1::TASK_MULTI_LABEL) == (fill.data().task == Task::kMultiLabel);
-    const bool same = same_task && SameHead(config, fill.data(), start);
+    const bool same =
+        start.task() == ToProto(fill.data().task) && SameHead(config, fill.data(), start);
     tune.set_reuse_head(same);
     fill.Chose("fine_tune.reuse_head", same ? "true" : "false",
                same ? absl::StrCat("labels and task are those of ", NameOf(start))
@@ -169,7 +184,7 @@ void CheckFineTune(ConfigCheck& check) {
         absl::StrCat("true with labels ", absl::StrJoin(LabelsOf(check.data()), ", ")),
         absl::StrCat("the labels of ", NameOf(start), ": ", absl::StrJoin(start.labels(), ", ")));
   }
-  CheckFreeze(check);
+  CheckLayers(check);
 }
 
 }  // namespace fovea

@@ -9,6 +9,7 @@
 #include "core/compile/compile.h"
 #include "core/compile/f32_ports.h"
 #include "core/compile/training_graph.h"
+#include "core/nets/freeze.h"
 #include "core/train/optimizer.h"
 #include "core/train/recipe.h"
 
@@ -59,7 +60,9 @@ TensorView Part(const TensorView& whole, int index, int64_t rows) {
 absl::StatusOr<std::unique_ptr<TrainingStep>> TrainingStep::Create(
     const Net& net, const v1::TrainingConfig& config, absl::Span<const std::string> labels,
     const Backend& backend, const CompileOptions& options) {
-  const TrainingGraphOptions recipe = TrainingGraphOptionsOf(config, labels);
+  TrainingGraphOptions recipe = TrainingGraphOptionsOf(config, labels);
+  const auto& factors = config.fine_tune().learning_rate_factors();
+  ASSIGN_OR_RETURN(recipe.rate_factors, RateFactors({factors.begin(), factors.end()}, net));
   std::unique_ptr<TrainingStep> step(new TrainingStep);
   step->update_ = recipe.update;
   step->accumulate_ = recipe.accumulate;

@@ -17,6 +17,7 @@ struct UpdateInputs {
   int64_t step = 3;
   int64_t region = kRegion;
   InputKind parameters = InputKind::kUniform;
+  std::vector<float> rate_factors = {};  // as core/ops/rate_segments.h has them
 };
 
 const InputSpec kAny = {};
@@ -29,6 +30,7 @@ void AddUpdate(std::vector<OpCase>& cases, std::string name, const Rule& rule,
   OpCase result;
   result.name = std::move(name);
   result.attrs = rule;
+  result.constants = given.rate_factors;
   result.inputs = {{{given.region}, given.parameters, Role::kParameter}, {{given.region}}};
   result.overwrites = {0};
   for (InputSpec slot : given.slots) {
@@ -76,6 +78,11 @@ void AddMomentumCases(std::vector<OpCase>& cases) {
   UpdateInputs large = {{kAny}};
   large.region = kLargeRegion;
   AddUpdate(cases, "sgd_all_terms_large", SgdMomentum{0.9f, true, terms}, large);
+  UpdateInputs factors = {{kAny}};
+  factors.rate_factors = {2, 0.5f, 5, 3, 6, 1};
+  AddUpdate(cases, "sgd_rate_factors", SgdMomentum{0.9f, false, AllTerms()}, factors);
+  large.rate_factors = {1, 0.5f, 700, 2, 3 * 256 + 3, 0.25f};
+  AddUpdate(cases, "sgd_rate_factors_large", SgdMomentum{0.9f, true, terms}, large);
   AddUpdate(cases, "lion", Lion{}, {{kAny}});
   AddUpdate(cases, "lion_all_terms", Lion{0.95f, 0.98f, AllTerms()}, {{kAny}});
 }
@@ -87,6 +94,9 @@ void AddAdaptiveCases(std::vector<OpCase>& cases) {
   AddUpdate(cases, "adam_weight_decay", Adam{0.9f, 0.99f, 1e-6f, Decay(0.01f, 48)},
             {{kAny, kSquares}, 10});
   AddUpdate(cases, "adam_all_terms", Adam{0.9f, 0.99f, 1e-6f, AllTerms()}, {{kAny, kSquares}, 10});
+  UpdateInputs factors = {{kAny, kSquares}, 10};
+  factors.rate_factors = {2, 0.5f, 6, 3};
+  AddUpdate(cases, "adam_rate_factors", Adam{0.9f, 0.99f, 1e-6f, AllTerms()}, factors);
   AddUpdate(cases, "adagrad", Adagrad{}, {{kSquares}});
   AddUpdate(cases, "adagrad_all_terms", Adagrad{0.1f, 1e-6f, AllTerms()}, {{kSquares}});
   AddUpdate(cases, "adadelta", Adadelta{}, {{kSquares, kSquares}});

@@ -4,11 +4,13 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/lower.h"
 #include "core/graph/op_def.h"
+#include "core/ops/rate_segments.h"
 #include "core/ops/update_rules.h"
 
 namespace fovea::cpu {
@@ -102,8 +104,10 @@ void Range(const Ftrl& op, const Scalars& scalars, const Regions& r, int64_t cou
   AnyRange(square_root, scalars, r, count);
 }
 
+using Segments = std::vector<ops::RateSegment>;
+
 template <typename Op>
-void RunUpdate(const Op& op, int64_t count, Addresses in, Addresses out) {
+void RunUpdate(const Op& op, int64_t count, const Segments& segments, Addresses in, Addresses out) {
   const ops::UpdateOperands at = ops::OperandsOf(op);
   Scalars scalars;
   scalars.rate = *At<float>(in, at.rate);
@@ -115,10 +119,15 @@ void RunUpdate(const Op& op, int64_t count, Addresses in, Addresses out) {
   }
   ParallelRanges(count, kGrain, [&](int64_t begin, int64_t end) {
     const int64_t middle = std::clamp(op.terms.decayed, begin, end);
-    Scalars decayed = scalars;
-    decayed.decayed = true;
-    if (begin < middle) Range(op, decayed, regions.From(begin), middle - begin);
-    if (middle < end) Range(op, scalars, regions.From(middle), end - middle);
+    Scalars part = scalars;
+    const auto run = [&](int64_t from, int64_t to, float factor) {
+      part.rate = scalars.rate * factor;
+      Range(op, part, regions.From(from), to - from);
+    };
+    part.decayed = true;
+    ops::ForEachSegment(segments, begin, middle, run);
+    part.decayed = false;
+    ops::ForEachSegment(segments, middle, end, run);
   });
 }
 
@@ -127,10 +136,11 @@ void RunUpdate(const Op& op, int64_t count, Addresses in, Addresses out) {
 absl::StatusOr<Lowered> LowerUpdate(const NodeView& view, const Update& update) {
   const int64_t count = view.in(0).dims.count();
   std::string name = absl::StrCat("fovea:", OpOf(view.node.attrs).name);
+  const Segments segments = ops::RateSegments(view.node.constants, count);
   return std::visit(
       [&](const auto& op) {
-        return LowerHost(std::move(name), [op, count](Addresses in, Addresses out) {
-          RunUpdate(op, count, in, out);
+        return LowerHost(std::move(name), [op, count, segments](Addresses in, Addresses out) {
+          RunUpdate(op, count, segments, in, out);
         });
       },
       update);

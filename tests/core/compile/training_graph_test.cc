@@ -1,7 +1,9 @@
 // The graphs that a training consists of, beside its gradients (net_gradient_test.cc).
 #include "core/compile/training_graph.h"
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "core/nets/net.h"
 #include "gmock/gmock.h"
@@ -10,6 +12,7 @@
 namespace fovea {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -48,6 +51,25 @@ TEST(TrainingGraph, ClipsTheGradientsOfAllWeightsTogether) {
                               "learning_rate, clip) initial_accumulator=0.5 epsilon=1e-06 "
                               "weight_decay=0.25 clip_value=2 scaled=true decayed="));
   EXPECT_THAT(text, Not(HasSubstr("input step")));
+}
+
+TEST(TrainingGraph, MultipliesTheRateOfNamedParameters) {
+  const Net net = SmallNet();
+  TrainingGraphOptions options = Clipped();
+  const std::vector<ValueId> parameters = net.graph.ValuesOf(Role::kParameter);
+  const ValueId first = *std::find_if(parameters.begin(), parameters.end(),
+                                      [&](ValueId id) { return net.graph.value(id).offset == 0; });
+  options.rate_factors[net.graph.value(first).name] = 0.5f;
+  const auto graph = TrainingGraph(net.graph, net.logits, options);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  int64_t end = graph->region_count(Role::kParameter);
+  for (ValueId id : parameters) {
+    const int64_t offset = net.graph.value(id).offset;
+    if (offset > 0) end = std::min(end, offset);
+  }
+  const auto all = static_cast<float>(graph->region_count(Role::kParameter));
+  EXPECT_THAT(graph->nodes().back().constants,
+              ElementsAre(static_cast<float>(end) / 16, 0.5f, all / 16, 1));
 }
 
 TEST(TrainingGraph, EndsWithTheGradientsWhereSeveralBatchesMakeAnUpdate) {

@@ -35,6 +35,18 @@ TEST(IsUnder, TakesWholePartsOfNames) {
   EXPECT_FALSE(IsUnder("layer1", ""));
 }
 
+TEST(RateFactors, TakeTheLongestPrefixThatFits) {
+  const Net net = Resnet8();
+  const auto factors = RateFactors({{"layer1", 0.5}, {"layer1.0.conv2", 2}, {"fc", 10}}, net);
+  ASSERT_TRUE(factors.ok()) << factors.status();
+  EXPECT_EQ(factors->at("layer1.0.conv1.weight"), 0.5f);
+  EXPECT_EQ(factors->at("layer1.0.conv2.weight"), 2);
+  EXPECT_EQ(factors->at("fc.bias"), 10);
+  EXPECT_EQ(factors->count("conv1.weight"), 0);
+  EXPECT_THAT(std::string(RateFactors({{"layer9", 1}}, net).status().message()),
+              HasSubstr("found no layer that learns below \"layer9\""));
+}
+
 TEST(Freeze, TurnsParametersIntoStatesThatKeepTheirNames) {
   Net net = Resnet8();
   const size_t values = net.graph.values().size();

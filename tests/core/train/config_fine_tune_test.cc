@@ -120,6 +120,14 @@ TEST(FineTuneConfig, NamesTheFieldTheFoundAndTheExpected) {
        "config.fine_tune.freeze", "every layer is frozen"},
       {"fine_tune { model: \"shapes\" freeze: \"fc\" reuse_head: false }",
        "config.fine_tune.freeze[0]", "expected layers but the last one"},
+      {"fine_tune { model: \"shapes\" learning_rate_factors { key: \"conv9\" value: 0.5 } }",
+       "config.fine_tune.learning_rate_factors[\"conv9\"]",
+       "found no layer that learns below \"conv9\", expected one below conv1, bn1, layer1"},
+      {"fine_tune { model: \"shapes\" learning_rate_factors { key: \"fc\" value: 0 } }",
+       "config.fine_tune.learning_rate_factors[\"fc\"]", "found 0, expected a finite number > 0"},
+      {"fine_tune { model: \"shapes\" freeze: \"conv1\" "
+       "learning_rate_factors { key: \"conv1\" value: 0.5 } }",
+       "config.fine_tune.learning_rate_factors[\"conv1\"]", "found no layer that learns below"},
       {"fine_tune { model: \"others\" }", "config.fine_tune.model",
        "found \"others\", expected \"shapes\""},
   };

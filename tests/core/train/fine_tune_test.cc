@@ -82,6 +82,23 @@ TEST_F(FineTune, LeavesFrozenLayersAndTheirStatisticsAlone) {
   ExpectFrozenValuesStay("backend: BACKEND_CPU", start, StartFolder());
 }
 
+TEST_F(FineTune, MultipliesTheRateOfALayerByItsFactor) {
+  // Steps this small round to nothing; the longer of two prefixes counts.
+  TrainingRun run(
+      "fine_tune { learning_rate_factors { key: \"layer2\" value: 1e-30 } "
+      "            learning_rate_factors { key: \"layer2.0.conv2\" value: 0.5 } } "
+      "batch_size: 8 epochs: 1 learning_rate: 0.05",
+      v1::TASK_SINGLE_LABEL, 12, 12, StartFolder());
+  const auto result = run.Attempt(false);
+  ASSERT_TRUE(result.ok()) << result.status();
+  const Model start = ReadResult(Start()), tuned = ReadResult(run);
+  EXPECT_TRUE(
+      SameBits(tuned.values.at("layer2.0.conv1.weight"), start.values.at("layer2.0.conv1.weight")));
+  for (const char* name : {"layer2.0.conv2.weight", "conv1.weight", "fc.weight"}) {
+    EXPECT_FALSE(SameBits(tuned.values.at(name), start.values.at(name))) << name;
+  }
+}
+
 TEST_F(FineTune, BeginsWhereTheModelEnded) {
   TrainingRun run(
       "fine_tune {} batch_size: 8 epochs: 1 learning_rate: 0.01 warmup_epochs: 0 seed: 7",
