@@ -1,6 +1,6 @@
 // Images a second of a training step, by precision and layout plan. Prints `name=value` lines.
 //
-//   bench_training_speed [--seconds S] [--steps] [NET:SIDE:CHANNELS:BATCH…]
+//   bench_training_speed [--seconds S] [--steps] [--serve-step VARIANT] [NET:SIDE:CHANNELS:BATCH…]
 //
 // Without cases: resnet8:28:1:128 resnet20:32:3:128 resnet18:224:3:32, with ten labels. A step is
 // what the trainer does with a decoded batch: write the inputs, forward, loss, gradients, update by
@@ -9,7 +9,9 @@
 //   resnet8_28x28x1_b128.fp32_blocked_winograd.images_per_second
 //   resnet8_28x28x1_b128.fp32_blocked_winograd.over_fp32_blocked
 // --steps prints where the time of a step goes, on stderr. tests/bench/torch_training.py prints the
-// same of PyTorch.
+// same of PyTorch. With --serve-step VARIANT only that variant of the first case is kept, and each
+// line on stdin runs one step and answers its seconds, so that another process can take turns
+// (tests/bench/training/speed.py).
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -188,6 +190,30 @@ void Run(const Case& c, double seconds, bool profile) {
   }
 }
 
+int Serve(const Case& c, const std::string& name) {
+  const auto* variant = std::find_if(std::begin(kVariants), std::end(kVariants),
+                                     [&](const Variant& v) { return v.name == name; });
+  if (variant == std::end(kVariants)) {
+    std::fprintf(stderr, "found no variant \"%s\"\n", name.c_str());
+    return 1;
+  }
+  auto step = Step::Create(c, *variant);
+  if (!step.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(step.status().message()).c_str());
+    return 1;
+  }
+  (*step)->Run();
+  (*step)->Run();
+  std::printf("ready %d %s\n", c.batch, variant->name);
+  std::fflush(stdout);
+  for (int read = std::getchar(); read != EOF; read = std::getchar()) {
+    if (read != '\n') continue;
+    std::printf("%.6f\n", (*step)->Run());
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
 Case ParseCase(const std::string& text) {
   const std::vector<std::string> parts = absl::StrSplit(text, ':');
   Case c;
@@ -206,11 +232,14 @@ Case ParseCase(const std::string& text) {
 int main(int argc, char** argv) {
   double seconds = 3;
   bool steps = false;
+  std::string served;
   std::vector<std::string> cases;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--steps") {
       steps = true;
+    } else if (argument == "--serve-step" && i + 1 < argc) {
+      served = argv[++i];
     } else if (argument == "--seconds" && i + 1 < argc) {
       seconds = std::atof(argv[++i]);
     } else {
@@ -218,6 +247,7 @@ int main(int argc, char** argv) {
     }
   }
   if (cases.empty()) cases = {"resnet8:28:1:128", "resnet20:32:3:128", "resnet18:224:3:32"};
+  if (!served.empty()) return fovea::bench::Serve(fovea::bench::ParseCase(cases[0]), served);
   for (const std::string& text : cases) {
     fovea::bench::Run(fovea::bench::ParseCase(text), seconds, steps);
   }
