@@ -1,6 +1,7 @@
 // Losses and class weights of a configuration: defaults, violations, what they become.
 #include <gmock/gmock.h>
 #include <google/protobuf/text_format.h>
+#include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -65,6 +66,26 @@ TEST(LossConfig, FollowsFromTheTaskAndSaysSo) {
   EXPECT_EQ(LossOf(multi.config), Loss(SigmoidCrossEntropy{}));
 }
 
+TEST(LossConfig, FollowsFromBinaryAndRegressionTasks) {
+  const struct {
+    Task task;
+    const char* reason;
+    Loss loss;
+  } cases[] = {
+      {Task::kBinary, "binary: sigmoid + binary cross-entropy", SigmoidCrossEntropy{}},
+      {Task::kRegression, "regression: no last activation + squared error", RegressionLoss{}},
+      {Task::kUnitRegression, "regression in [0, 1]: sigmoid + binary cross-entropy",
+       SigmoidCrossEntropy{}},
+  };
+  for (const auto& c : cases) {
+    const CompleteConfig complete = CompleteOrDie("", c.task);
+    ASSERT_NE(ChoiceOf(complete, "loss"), nullptr) << c.reason;
+    EXPECT_EQ(ChoiceOf(complete, "loss")->reason(), c.reason);
+    EXPECT_EQ(LossOf(complete.config), c.loss) << c.reason;
+    EXPECT_EQ(ChoiceOf(complete, "multi_label_way"), nullptr) << c.reason;
+  }
+}
+
 struct LossCase {
   const char* config;
   Task task;
@@ -89,6 +110,9 @@ TEST(LossConfig, BecomesTheLossOfTheTrainingGraph) {
       {"absolute_error {}", Task::kMultiLabel, RegressionLoss{Deviation::kAbsolute, 1, true}},
       {"huber {}", Task::kMultiLabel, RegressionLoss{Deviation::kHuber, 1, true}},
       {"huber { delta: 0.25 }", Task::kMultiLabel, RegressionLoss{Deviation::kHuber, 0.25f, true}},
+      {"focal {}", Task::kBinary, SigmoidFocalLoss{0, 2, 0.25f}},
+      {"squared_error {}", Task::kUnitRegression, RegressionLoss{Deviation::kSquared, 1, true}},
+      {"huber {}", Task::kRegression, RegressionLoss{Deviation::kHuber, 1, false}},
   };
   for (const LossCase& c : cases) {
     const CompleteConfig complete = CompleteOrDie(c.config, c.task);
@@ -130,8 +154,15 @@ TEST(LossConfig, NamesWhatIsWrong) {
       {"huber { delta: 0 }", multi, "loss.huber.delta", "found 0, expected a finite number > 0"},
       {"label_smoothing: 1", single, "label_smoothing", "found 1, expected a number in [0, 1)"},
       {"label_smoothing: 0.1 huber {}", multi, "label_smoothing", "expected 0 with the loss huber"},
+      {"cross_entropy {}", Task::kRegression, "loss",
+       "expected one of squared_error, absolute_error, huber for the task TASK_REGRESSION"},
+      {"focal {}", Task::kUnitRegression, "loss", "found focal"},
+      {"label_smoothing: 0.1", Task::kUnitRegression, "label_smoothing",
+       "found 0.1, expected 0 for a regression"},
+      {"inverse_frequency {}", Task::kRegression, "class_weighting",
+       "found one for a regression task, expected none"},
       {"multi_label_way: MULTI_LABEL_WAY_JOINT", single, "multi_label_way",
-       "none in a single-label task"},
+       "expected none outside multi-label"},
       {"effective_number { beta: 1 }", single, "class_weighting.effective_number.beta",
        "found 1, expected a number in [0, 1)"},
       {"inverse_frequency { by_label { key: \"emu\" value: 1 } }", single,
@@ -192,7 +223,7 @@ TEST(ClassWeights, KeepTheGivenOnesAndAreCompleteOnce) {
   const auto twice = Complete(once.config, Pets(), 1);
   ASSERT_TRUE(twice.ok()) << twice.status();
   EXPECT_THAT(twice->choices, IsEmpty());
-  EXPECT_EQ(twice->config.SerializeAsString(), once.config.SerializeAsString());
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(twice->config, once.config));
 }
 
 TEST(ClassWeights, AreFiniteForALabelWithoutTrainingImages) {
