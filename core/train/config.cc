@@ -30,6 +30,7 @@ struct Section {
 constexpr Section kSections[] = {
     {FillFineTune, CheckFineTune},
     {FillInput, CheckInput},
+    {FillGranularity, CheckGranularity},
     {FillNet, CheckNet},
     {FillSampling, CheckSampling},
     {FillInitialization, CheckInitialization},

@@ -8,7 +8,7 @@
 namespace fovea {
 namespace {
 
-constexpr int kMaxDefaultSide = 224;
+constexpr int kMaxDefaultSide = 224, kMaxFineSide = 448;
 constexpr uint32_t kMaxSide = 1024;
 
 void FillTask(ConfigFill& fill) {
@@ -18,14 +18,18 @@ void FillTask(ConfigFill& fill) {
 }
 
 // An absent side follows from the given one and the pictures' aspect; two absent ones are the
-// median, scaled down to kMaxDefaultSide.
+// median, scaled down to kMaxDefaultSide, or kMaxFineSide for fine-grained classes.
 void FillSides(ConfigFill& fill) {
   v1::InputShape& input = *fill.config().mutable_input();
   const double width = std::max(fill.data().width.median, 1);
   const double height = std::max(fill.data().height.median, 1);
-  double scale = std::min(1.0, kMaxDefaultSide / std::max(width, height));
-  std::string reason = scale < 1 ? "median of the data set's images, scaled to at most 224"
-                                 : "median of the data set's images";
+  const bool fine = fill.config().granularity() == v1::GRANULARITY_FINE;
+  const int most = fine ? kMaxFineSide : kMaxDefaultSide;
+  double scale = std::min(1.0, most / std::max(width, height));
+  std::string reason = "median of the data set's images";
+  if (scale < 1) {
+    reason += absl::StrCat(", scaled to at most ", most, fine ? " for fine-grained classes" : "");
+  }
   if (input.has_width() != input.has_height()) {
     scale = input.has_width() ? input.width() / width : input.height() / height;
     reason = "keeps the aspect of the data set's median image";

@@ -87,6 +87,9 @@ void CheckFineTune(ConfigCheck& check);
 // config_input.cc: task and input shape.
 void FillInput(ConfigFill& fill);
 void CheckInput(ConfigCheck& check);
+// config_granularity.cc: what fine-grained classes ask for.
+void FillGranularity(ConfigFill& fill);
+void CheckGranularity(ConfigCheck& check);
 // config_net.cc: the architecture. CheckNet builds the graph when all before it is right.
 void FillNet(ConfigFill& fill);
 void CheckNet(ConfigCheck& check);

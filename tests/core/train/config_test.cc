@@ -62,6 +62,7 @@ TEST(Config, CompletesAnEmptyOneAndSaysWhy) {
       {"config.input.width", "28"},
       {"config.input.height", "28"},
       {"config.input.channels", "1"},
+      {"config.granularity", "GRANULARITY_ORDINARY"},
       {"config.architecture.net", "resnet8"},
       {"config.initializer", "INITIALIZER_BY_LAYER"},
       {"config.batch_size", "64"},
