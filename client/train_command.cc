@@ -8,6 +8,7 @@
 #include "client/commands.h"
 #include "client/config_override.h"
 #include "client/job_view.h"
+#include "core/base/file_system.h"
 #include "core/base/status.h"
 
 namespace fovea::cli {

@@ -37,8 +37,10 @@ PixelBox ChooseBox(double lambda, const PixelShape& shape, Random& random) {
 void BlendPair(float lambda, size_t bytes, uint8_t* a, uint8_t* b) {
   for (size_t i = 0; i < bytes; ++i) {
     const float x = a[i], y = b[i];
-    a[i] = static_cast<uint8_t>(lambda * x + (1 - lambda) * y + 0.5f);
-    b[i] = static_cast<uint8_t>(lambda * y + (1 - lambda) * x + 0.5f);
+    const float mixed = lambda * x + (1 - lambda) * y + 0.5f;  // never negative: truncation rounds
+    const float other = lambda * y + (1 - lambda) * x + 0.5f;
+    a[i] = static_cast<uint8_t>(mixed);
+    b[i] = static_cast<uint8_t>(other);
   }
 }
 

@@ -174,26 +174,9 @@ std::optional<Rejection> SqliteImportSession::CheckLabels(const ImportItem& item
         absl::StrCat("image has ", item.labels->size(), " labels, expected exactly 1 in a ",
                      spec_.task == Task::kBinary ? "binary" : "single-label", " data set")};
   }
-  absl::flat_hash_map<std::string, bool> marks;
-  for (const std::string& text : *item.labels) {
-    const LabelMark mark = ParseLabelMark(spec_.task, text);
-    const std::string label(mark.name);
-    if (marks.try_emplace(label, mark.known).first->second != mark.known) {
-      return Rejection{ImportFault::kBadLabel,
-                       absl::StrCat("label \"", label, "\" is given and unknown at once")};
-    }
-    if (label.empty() || label.size() > kMaxLabelBytes) {
-      return Rejection{
-          ImportFault::kBadLabel,
-          absl::StrCat("a label has ", label.size(), " bytes, expected 1 to ", kMaxLabelBytes)};
-    }
-    if (!spec_.labels.empty() && !label_indices_.contains(label)) {
-      return Rejection{ImportFault::kBadLabel,
-                       absl::StrCat("label \"", label, "\" is not one of the data set's ",
-                                    spec_.labels.size(), " fixed labels")};
-    }
-  }
-  return std::nullopt;
+  return CheckLabelTexts(spec_, *item.labels, [this](const std::string& label) {
+    return label_indices_.contains(label);
+  });
 }
 
 absl::StatusOr<std::optional<Rejection>> SqliteImportSession::CheckImage(const ImportItem& item,

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -74,6 +75,11 @@ struct Rejection {
   ImportFault fault;
   std::string message;
 };
+
+// What is wrong with an image's labels. `is_known`: whether the data set has a label of this name.
+std::optional<Rejection> CheckLabelTexts(const DatasetSpec& spec,
+                                         const std::vector<std::string>& texts,
+                                         absl::FunctionRef<bool(const std::string&)> is_known);
 
 // What is wrong with an image's numbers, given as text, in a regression data set.
 std::optional<Rejection> CheckTargets(const DatasetSpec& spec,

@@ -226,10 +226,11 @@ absl::StatusOr<ValueId> NodeReader::ChannelWeight(int i, int64_t channels) {
 // The constant at input i, with these dims for its own.
 absl::StatusOr<ValueId> NodeReader::TakeWeight(int i, Role role, bool transpose, Dims dims) {
   ASSIGN_OR_RETURN(const TensorProto* tensor, Constant(i));
-  // An initializer keeps its name behind an Unsqueeze; the tensor of a Constant node has none.
-  const std::string name = tensor->name().empty() || !reader_.IsInitializer(tensor->name())
-                               ? proto().input(i)
-                               : tensor->name();
+  // An initializer keeps its name behind an Unsqueeze, not behind the Cast of one of 16 bits; the
+  // tensor of a Constant node has none.
+  const bool keeps_name =
+      reader_.IsInitializer(tensor->name()) && tensor->data_type() == TensorProto::FLOAT;
+  const std::string name = keeps_name ? tensor->name() : proto().input(i);
   if (const auto taken = reader_.weights_.find(tensor); taken != reader_.weights_.end()) {
     const auto [id, transposed] = taken->second;
     if (graph().value(id).role == role && transposed == transpose) return id;

@@ -70,8 +70,9 @@ void CheckByLabel(ConfigCheck& check, const std::string& method, const ByLabel& 
   const std::vector<LabelCounts>& labels = check.data().labels;
   for (const auto& [name, weight] :
        std::map<std::string, double>(by_label.begin(), by_label.end())) {
-    const bool known = std::any_of(labels.begin(), labels.end(),
-                                   [&](const LabelCounts& label) { return label.label == name; });
+    const bool known =
+        std::any_of(labels.begin(), labels.end(),
+                    [&wanted = name](const LabelCounts& label) { return label.label == wanted; });
     if (!known) {
       check.Wrong(field, absl::StrCat("the label \"", name, "\""), "a label of the data set");
     }

@@ -52,8 +52,8 @@ bool SameLabels(const DatasetStatistics& data, const v1::ModelManifest& start) {
 bool SameHead(const v1::TrainingConfig& config, const DatasetStatistics& data,
               const v1::ModelManifest& start) {
   return SameLabels(data, start) &&
-         NetOptionsOf(config, /*labels=*/1).two_way ==
-             NetOptionsOf(start.training().config(), /*labels=*/1).two_way;
+         NetOptionsOf(config, /*outputs=*/1).two_way ==
+             NetOptionsOf(start.training().config(), /*outputs=*/1).two_way;
 }
 
 void FillInputOf(ConfigFill& fill, const v1::InputShape& start, const std::string& reason) {

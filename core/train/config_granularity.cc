@@ -1,4 +1,5 @@
-// How alike the classes are: what fine-grained ones ask for, where the configuration leaves it open.
+// How alike the classes are: what fine-grained ones ask for, where the configuration leaves it
+// open.
 #include "core/train/config_sections.h"
 
 namespace fovea {

@@ -30,7 +30,8 @@ absl::Status CheckValues(absl::Span<const float> values, size_t targets, size_t 
 // One target: every `stride`-th value from `first` on.
 v1::TargetReport MeasureTarget(absl::Span<const float> values, absl::Span<const float> truth,
                                size_t first, size_t stride) {
-  const auto n = static_cast<double>(truth.size() / stride);
+  const size_t examples = truth.size() / stride;
+  const auto n = static_cast<double>(examples);
   double sum = 0, squares = 0, absolutes = 0, largest = 0;
   for (size_t i = first; i < truth.size(); i += stride) {
     const double error = double{values[i]} - double{truth[i]};

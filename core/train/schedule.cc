@@ -80,7 +80,8 @@ double Schedule::Factor(int64_t step) const {
       return HalfCosine(t, config_.cosine().final_factor());
     case v1::TrainingConfig::kStep: {
       const int64_t every = std::max<int64_t>(config_.step().every_epochs(), 1);
-      return std::pow(config_.step().gamma(), static_cast<double>(epoch / every));
+      const int64_t drops = epoch / every;
+      return std::pow(config_.step().gamma(), static_cast<double>(drops));
     }
     case v1::TrainingConfig::kExponential:
       return Exponential(config_.exponential(), step);

@@ -39,7 +39,7 @@ absl::Status AboutModel(absl::Status status) {
 
 class ClassifierService : public v1::Classifier::CallbackService {
  public:
-  explicit ClassifierService(ClassifierServiceOptions options)
+  explicit ClassifierService(const ClassifierServiceOptions& options)
       : options_(options),
         streams_{options.store, options.feed, options.watchers, options.limits.max_watchers},
         predictions_{options.manager, options.predictor, options.metrics->predict, options.limits} {
@@ -170,7 +170,7 @@ class ClassifierService : public v1::Classifier::CallbackService {
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeClassifierService(ClassifierServiceOptions options) {
+std::unique_ptr<grpc::Service> MakeClassifierService(const ClassifierServiceOptions& options) {
   return std::make_unique<ClassifierService>(options);
 }
 

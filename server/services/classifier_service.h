@@ -44,6 +44,6 @@ struct ClassifierServiceOptions {
 };
 
 // What is pointed to outlives the service.
-std::unique_ptr<grpc::Service> MakeClassifierService(ClassifierServiceOptions options);
+std::unique_ptr<grpc::Service> MakeClassifierService(const ClassifierServiceOptions& options);
 
 }  // namespace fovea

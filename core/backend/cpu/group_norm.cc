@@ -143,7 +143,8 @@ class Example {
   int64_t At(int64_t b) const { return blocks_.offset(b); }
   int64_t Lane(int64_t b) const { return b * blocks_.lanes; }
   double Elements() const {
-    return static_cast<double>(blocks_.channels / norm_.groups * blocks_.pixels);
+    const int64_t channels = blocks_.channels / norm_.groups;
+    return static_cast<double>(channels * blocks_.pixels);
   }
   static double Total(const double* sums, int64_t begin, int64_t end) {
     double total = 0;

@@ -32,7 +32,7 @@ TEST(ToText, ShowsEveryRoleAndNode) {
   const ValueId gradients = graph.AddRegion(Role::kGradient);
   const ValueId rate = graph.AddInput("learning_rate", {DType::kF32, {1}});
   SgdMomentum sgd;
-  sgd.decayed = graph.decayed_count();
+  sgd.terms.decayed = graph.decayed_count();
   ASSERT_TRUE(graph.AddWriting("update", sgd, {all, gradients, slot, rate}, {all, slot}).ok());
   ASSERT_TRUE(graph.AddWriting("write", Add{}, {state, db}, {state}).ok());
   graph.MarkOutput(x);

@@ -63,7 +63,8 @@ TEST(Granularity, OfFineClassesEnlargesSmoothsAndMixes) {
 
 TEST(Granularity, LeavesWhatIsGiven) {
   const v1::TrainingConfig config =
-      CompleteOrDie("granularity: GRANULARITY_FINE input { width: 64 } label_smoothing: 0 cutmix {}")
+      CompleteOrDie(
+          "granularity: GRANULARITY_FINE input { width: 64 } label_smoothing: 0 cutmix {}")
           .config;
   EXPECT_EQ(config.input().width(), 64);
   EXPECT_EQ(config.input().height(), 32);
@@ -73,9 +74,9 @@ TEST(Granularity, LeavesWhatIsGiven) {
 
 TEST(Granularity, IsNothingToARegression) {
   std::vector<FieldViolation> violations;
-  EXPECT_FALSE(Complete(Parse("granularity: GRANULARITY_FINE"), Birds(Task::kRegression), 1,
-                        &violations)
-                   .ok());
+  EXPECT_FALSE(
+      Complete(Parse("granularity: GRANULARITY_FINE"), Birds(Task::kRegression), 1, &violations)
+          .ok());
   ASSERT_EQ(violations.size(), 1);
   EXPECT_EQ(violations[0].field, "config.granularity");
   EXPECT_EQ(violations[0].description, "found GRANULARITY_FINE, expected none in a regression");
