@@ -40,7 +40,7 @@ def train_here(server, seed, epochs, *more):
                  *settings(**{"augmentation.pad_and_crop_pixels": PAD,
                               "augmentation.horizontal_flip": 0.5,
                               "weight_decay": WEIGHT_DECAY}), *more)
-    return server.evaluate(model, "fashion")["measures"]["singleLabel"]["accuracy"]
+    return server.evaluate(model, "fashion")["measures"]["single_label"]["accuracy"]
 
 
 def train_in_torch(data_root, seed, epochs):

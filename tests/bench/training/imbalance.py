@@ -34,8 +34,8 @@ def table(server, dataset, prefix, common, seeds):
         for seed in range(1, seeds + 1):
             model = f"{dataset}-{name.replace('_', '-')}"
             server.train(dataset, model, "--seed", str(seed), *common, *options)
-            measures = server.evaluate(model, dataset)["measures"]["singleLabel"]
-            found.append(measures["balancedAccuracy"])
+            measures = server.evaluate(model, dataset)["measures"]["single_label"]
+            found.append(measures["balanced_accuracy"])
         yield f"{prefix}.{name}.balanced_accuracy", statistics.mean(found)
         if seeds > 1:
             yield f"{prefix}.{name}.balanced_accuracy_deviation", statistics.pstdev(found)

@@ -63,9 +63,9 @@ def run(server, data_root, seeds, epochs):
                          "--set", f"input.width={SIDE}", "--set", f"input.height={SIDE}",
                          "--set", "augmentation.horizontal_flip=0.5",
                          "--set", "augmentation.vertical_flip=0.5", *options)
-            measures = server.evaluate(name.replace("_", "-"), "ucmerced")["measures"]["multiLabel"]
-            map_sum += measures["meanAveragePrecision"]
-            hamming_sum += measures["hammingLoss"]
+            measures = server.evaluate(name.replace("_", "-"), "ucmerced")["measures"]["multi_label"]
+            map_sum += measures["mean_average_precision"]
+            hamming_sum += measures["hamming_loss"]
             f1_sum += measures["micro"]["f1"]
         yield f"ucmerced.{name}.mean_average_precision", map_sum / seeds
         yield f"ucmerced.{name}.hamming_loss", hamming_sum / seeds
