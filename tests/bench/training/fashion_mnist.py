@@ -34,13 +34,17 @@ def import_dataset(server):
 
 
 def train_here(server, seed, epochs, *more):
+    """Test accuracy, and images a second and the share of time that steps waited for data."""
     model = f"fashion-{seed}"
-    server.train("fashion", model, "--net", NET, "--batch", str(BATCH), "--epochs", str(epochs),
+    events = server.train("fashion", model, "--net", NET, "--batch", str(BATCH), "--epochs", str(epochs),
                  "--learning-rate", str(LEARNING_RATE), "--seed", str(seed),
                  *settings(**{"augmentation.pad_and_crop_pixels": PAD,
                               "augmentation.horizontal_flip": 0.5,
                               "weight_decay": WEIGHT_DECAY}), *more)
-    return server.evaluate(model, "fashion")["measures"]["single_label"]["accuracy"]
+    speeds = [event["progress"]["images_per_second"] for event in events if "progress" in event]
+    waited = server.call("models", "get", model)[-1]["report"]["data_wait_share"]
+    accuracy = server.evaluate(model, "fashion")["measures"]["single_label"]["accuracy"]
+    return accuracy, statistics.median(speeds), waited
 
 
 def train_in_torch(data_root, seed, epochs):
@@ -50,24 +54,32 @@ def train_in_torch(data_root, seed, epochs):
          json.dumps({"seed": seed, "epochs": epochs, "batch": BATCH, "pad": PAD,
                      "learning_rate": LEARNING_RATE, "weight_decay": WEIGHT_DECAY})],
         capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["accuracy"]
+    return json.loads(done.stdout)
 
 
 def run(server, data_root, seeds, epochs, torch_version):
     """Yields (name, value)."""
     import_dataset(server)
-    here = []
+    here, speeds, waits = [], [], []
     for seed in range(1, seeds + 1):
-        here.append(train_here(server, seed, epochs))
-        yield f"fashion_mnist.seed{seed}.accuracy", here[-1]
+        accuracy, speed, waited = train_here(server, seed, epochs)
+        here.append(accuracy)
+        speeds.append(speed)
+        waits.append(waited)
+        yield f"fashion_mnist.seed{seed}.accuracy", accuracy
+    yield "fashion_mnist.trained_images_per_second", statistics.median(speeds)
+    yield "fashion_mnist.data_wait_share", max(waits)
     yield "fashion_mnist.epochs", epochs
     yield "fashion_mnist.accuracy", statistics.mean(here)
     yield "fashion_mnist.accuracy_deviation", statistics.pstdev(here)
     if torch_version is None:
         return
-    there = []
+    there, speeds = [], []
     for seed in range(1, seeds + 1):
-        there.append(train_in_torch(data_root, seed, epochs))
+        done = train_in_torch(data_root, seed, epochs)
+        there.append(done["accuracy"])
+        speeds.append(done["images_per_second"])
         yield f"fashion_mnist.seed{seed}.torch_accuracy", there[-1]
+    yield "fashion_mnist.torch_trained_images_per_second", statistics.median(speeds)
     yield "fashion_mnist.torch_accuracy", statistics.mean(there)
     yield "fashion_mnist.accuracy_gap_to_torch", statistics.mean(here) - statistics.mean(there)
