@@ -99,9 +99,13 @@ class Step:
 
     def run(self):
         """Seconds of a step."""
-        torch.set_num_threads(self.threads)
+        if torch.get_num_threads() != self.threads:  # to set them costs a third of a step
+            torch.set_num_threads(self.threads)
         start = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
+        if self.bf16:
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = self.net(self.pixels)
+        else:
             logits = self.net(self.pixels)
         loss = functional.cross_entropy(logits.float(), self.targets)
         self.optimizer.zero_grad(set_to_none=True)
