@@ -8,9 +8,9 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/base/file_system.h"
 #include "tests/core/data/pictures.h"
+#include "tests/core/data/recording_sink.h"
 #include "tests/testing/temp_dir.h"
 
 namespace fovea {
@@ -20,28 +20,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::MakeImage;
+using testing::RecordingSink;
 
 using Labels = std::vector<std::string>;
-
-// Notes what it is given: "name: label,label" or "name: (unlabelled)" or "name! fault".
-class RecordingSink : public ImportSink {
- public:
-  absl::Status Add(const ImportItem& item) override {
-    items.push_back(item);
-    lines.push_back(absl::StrCat(item.name, ": ",
-                                 item.labels ? absl::StrJoin(*item.labels, "|") : "(unlabelled)"));
-    return absl::OkStatus();
-  }
-  absl::Status Reject(const std::string& name, ImportFault fault,
-                      const std::string& message) override {
-    lines.push_back(absl::StrCat(name, "! ", ImportFaultName(fault)));
-    messages.push_back(message);
-    return absl::OkStatus();
-  }
-  std::vector<ImportItem> items;
-  std::vector<std::string> lines;
-  std::vector<std::string> messages;
-};
 
 class ImportPathTest : public ::testing::Test {
  protected:
@@ -104,10 +85,9 @@ TEST_F(ImportPathTest, ReadsAFolderPerClass) {
   Put(Below("pets/empty/.keep"), "");
   options_.split = Split::kTest;
   ASSERT_TRUE(ImportFolderPerClass(options_, "pets", &sink_).ok());
-  EXPECT_THAT(sink_.lines, ElementsAre("pets/cat/1.png: cat", "pets/dog/2.png: dog",
-                                       "pets/readme.txt: (unlabelled)"));
+  EXPECT_THAT(sink_.lines, ElementsAre("pets/cat/1.png: cat @test", "pets/dog/2.png: dog @test",
+                                       "pets/readme.txt: (unlabelled) @test"));
   EXPECT_EQ(sink_.items[0].bytes, "one");
-  EXPECT_EQ(sink_.items[0].split, Split::kTest);
 }
 
 TEST_F(ImportPathTest, RejectsLinksThatLeaveTheRoot) {

@@ -2,12 +2,14 @@
 // and what their shape rules refuse.
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/graph/op_def.h"
 #include "core/ops/activation.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/core/ops/run_op.h"
 
 namespace fovea {
 namespace {
@@ -17,27 +19,9 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Tensor Doubles(Dims dims, const std::vector<double>& values) {
-  Tensor tensor({DType::kF64, dims});
-  std::copy(values.begin(), values.end(), tensor.as<double>());
-  return tensor;
-}
-
-std::vector<double> RunOp(Attrs attrs, const std::vector<const Tensor*>& inputs) {
-  const Node node = {"op", attrs, {}, {}, {}};
-  std::vector<Type> types;
-  std::vector<TensorView> in, out;
-  for (const Tensor* input : inputs) {
-    types.push_back(input->type());
-    in.push_back(*input);
-  }
-  const auto inferred = InferTypes(node, types);
-  EXPECT_TRUE(inferred.ok()) << inferred.status();
-  std::vector<Tensor> outputs;
-  for (const Type& type : *inferred) outputs.emplace_back(type);
-  for (const Tensor& output : outputs) out.push_back(output);
-  OpOf(attrs).reference(node, in, out);
-  return {outputs[0].as<double>(), outputs[0].as<double>() + outputs[0].count()};
+// Of the first output.
+std::vector<double> ValuesOf(Attrs attrs, const std::vector<const Tensor*>& inputs) {
+  return Elements(RunOp(std::move(attrs), inputs)[0]);
 }
 
 std::string ErrorOf(Attrs attrs, const std::vector<Dims>& inputs) {
@@ -77,7 +61,7 @@ TEST(ActivationValues, AreThoseOfTheirPapers) {
   };
   for (const Point& point : points) {
     const Tensor x = Doubles({1}, {point.x});
-    EXPECT_THAT(RunOp(Activate{point.activation}, {&x}), ElementsAre(DoubleNear(point.y, 1e-6)))
+    EXPECT_THAT(ValuesOf(Activate{point.activation}, {&x}), ElementsAre(DoubleNear(point.y, 1e-6)))
         << AttrsToText(Activate{point.activation}) << " at " << point.x;
   }
 }
@@ -101,45 +85,45 @@ TEST(ActivationValues, OfSeluKeepMeanAndVariance) {
 TEST(ConvTransposeValues, SpreadEachPixelOverTheKernel) {
   const Tensor x = Doubles({1, 1, 2, 2}, {1, 2, 3, 4});
   const Tensor ones = Doubles({1, 1, 2, 2}, {1, 1, 1, 1});
-  EXPECT_THAT(RunOp(ConvTranspose{{{2, 2}, {2, 2}}}, {&x, &ones}),
+  EXPECT_THAT(ValuesOf(ConvTranspose{{{2, 2}, {2, 2}}}, {&x, &ones}),
               ElementsAre(1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4));
   // 1x2 taps at stride 1 overlap; output padding is a column that nothing reaches but the bias.
   const Tensor row = Doubles({1, 1, 1, 2}, {1, 2}), taps = Doubles({1, 1, 1, 2}, {10, 100});
-  EXPECT_THAT(RunOp(ConvTranspose{{{1, 2}}}, {&row, &taps}), ElementsAre(10, 120, 200));
+  EXPECT_THAT(ValuesOf(ConvTranspose{{{1, 2}}}, {&row, &taps}), ElementsAre(10, 120, 200));
   const Tensor bias = Doubles({1}, {0.5});
-  EXPECT_THAT(RunOp(ConvTranspose{{{1, 2}, {1, 3}}, 1, {0, 1}, true}, {&row, &taps, &bias}),
+  EXPECT_THAT(ValuesOf(ConvTranspose{{{1, 2}, {1, 3}}, 1, {0, 1}, true}, {&row, &taps, &bias}),
               ElementsAre(10.5, 100.5, 0.5, 20.5, 200.5, 0.5));
 }
 
 TEST(GroupNormValues, HaveMeanZeroAndVarianceOneInEachGroup) {
   const Tensor x = Doubles({1, 4, 1, 1}, {1, 3, 10, 20});
   const Tensor scale = Doubles({4}, {1, 1, 2, 2}), shift = Doubles({4}, {0, 0, 5, 5});
-  EXPECT_THAT(RunOp(GroupNorm{2, 1e-30f}, {&x, &scale, &shift}),
+  EXPECT_THAT(ValuesOf(GroupNorm{2, 1e-30f}, {&x, &scale, &shift}),
               ElementsAre(DoubleNear(-1, 1e-9), DoubleNear(1, 1e-9), DoubleNear(3, 1e-9),
                           DoubleNear(7, 1e-9)));
 }
 
 TEST(LocalResponseNormValues, DivideByTheSumsOfTheirNeighbours) {
   const Tensor x = Doubles({1, 3, 1, 1}, {1, 2, 3});
-  EXPECT_THAT(RunOp(LocalResponseNorm{3, 3, 1, 1}, {&x}),
+  EXPECT_THAT(ValuesOf(LocalResponseNorm{3, 3, 1, 1}, {&x}),
               ElementsAre(DoubleNear(1.0 / 6, 1e-12), DoubleNear(2.0 / 15, 1e-12),
                           DoubleNear(3.0 / 14, 1e-12)));
 }
 
 TEST(ChannelValues, OfGatesConcatSliceAndPRelu) {
   const Tensor a = Doubles({1, 2, 1, 2}, {1, 2, 3, 4}), gate = Doubles({1, 2, 1, 1}, {10, 100});
-  EXPECT_THAT(RunOp(Mul{}, {&a, &gate}), ElementsAre(10, 20, 300, 400));
-  EXPECT_THAT(RunOp(GateBackward{}, {&a, &a}), ElementsAre(5, 25));
+  EXPECT_THAT(ValuesOf(Mul{}, {&a, &gate}), ElementsAre(10, 20, 300, 400));
+  EXPECT_THAT(ValuesOf(GateBackward{}, {&a, &a}), ElementsAre(5, 25));
   const Tensor b = Doubles({1, 1, 1, 2}, {7, 8});
-  EXPECT_THAT(RunOp(Concat{}, {&a, &b}), ElementsAre(1, 2, 3, 4, 7, 8));
-  EXPECT_THAT(RunOp(SliceChannels{1, 1}, {&a}), ElementsAre(3, 4));
+  EXPECT_THAT(ValuesOf(Concat{}, {&a, &b}), ElementsAre(1, 2, 3, 4, 7, 8));
+  EXPECT_THAT(ValuesOf(SliceChannels{1, 1}, {&a}), ElementsAre(3, 4));
   const Tensor x = Doubles({1, 2, 1, 2}, {-1, 2, -3, 4}), slope = Doubles({2}, {0.5, 2});
-  EXPECT_THAT(RunOp(PRelu{}, {&x, &slope}), ElementsAre(-0.5, 2, -6, 4));
+  EXPECT_THAT(ValuesOf(PRelu{}, {&x, &slope}), ElementsAre(-0.5, 2, -6, 4));
 }
 
 TEST(PoolValues, OfL2AreRootsOfSumsOfSquares) {
   const Tensor x = Doubles({1, 1, 2, 2}, {3, -4, 0, 0});
-  EXPECT_THAT(RunOp(Pool{PoolKind::kL2, {{1, 2}, {1, 2}}}, {&x}), ElementsAre(5, 0));
+  EXPECT_THAT(ValuesOf(Pool{PoolKind::kL2, {{1, 2}, {1, 2}}}, {&x}), ElementsAre(5, 0));
 }
 
 TEST(DropoutValues, OfWholeExamplesAreAllOrNothing) {
@@ -147,7 +131,7 @@ TEST(DropoutValues, OfWholeExamplesAreAllOrNothing) {
   const Tensor x = Doubles({kExamples, 2, 2, 1}, std::vector<double>(kExamples * 4, 1.0));
   Tensor seed({DType::kI64, {1}}), step({DType::kI64, {1}});
   *seed.as<int64_t>() = 5;
-  const std::vector<double> y = RunOp(Dropout{0.25f, 3, true}, {&x, &seed, &step});
+  const std::vector<double> y = ValuesOf(Dropout{0.25f, 3, true}, {&x, &seed, &step});
   int64_t kept = 0;
   for (int64_t n = 0; n < kExamples; ++n) {
     const std::vector<double> example(y.begin() + 4 * n, y.begin() + 4 * n + 4);
@@ -156,9 +140,9 @@ TEST(DropoutValues, OfWholeExamplesAreAllOrNothing) {
     kept += example[0] > 0;
   }
   EXPECT_NEAR(static_cast<double>(kept) / kExamples, 0.75, 0.04);
-  EXPECT_EQ(y, RunOp(Dropout{0.25f, 3, true}, {&x, &seed, &step}));
+  EXPECT_EQ(y, ValuesOf(Dropout{0.25f, 3, true}, {&x, &seed, &step}));
   *step.as<int64_t>() = 1;
-  EXPECT_NE(y, RunOp(Dropout{0.25f, 3, true}, {&x, &seed, &step}));
+  EXPECT_NE(y, ValuesOf(Dropout{0.25f, 3, true}, {&x, &seed, &step}));
 }
 
 // ---- Shapes.

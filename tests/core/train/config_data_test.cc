@@ -1,6 +1,5 @@
 // Augmentation, cache, loader and mixing of a configuration.
 #include <gmock/gmock.h>
-#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -9,34 +8,19 @@
 
 #include "core/train/config.h"
 #include "core/train/recipe.h"
+#include "tests/core/train/config_testing.h"
 
 namespace fovea {
 namespace {
 
+using testing::Digits;
 using ::testing::HasSubstr;
 
-v1::TrainingConfig Parse(const std::string& text) {
-  v1::TrainingConfig config;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &config)) << text;
-  return config;
-}
-
-// 1,000 grey pictures of 28 x 28 with ten labels.
-DatasetStatistics Digits() {
-  DatasetStatistics data;
-  data.revision = 1;
-  for (int i = 0; i < 10; ++i) data.labels.push_back({std::to_string(i), {80, 10, 10}});
-  data.images = {800, 100, 100};
-  data.width = {28, 28, 28};
-  data.height = {28, 28, 28};
-  data.images_by_channels = {{1, 1000}};
-  return data;
-}
-
 TEST(DataConfig, GivesWhatIsNamedItsDefaultsAndSaysSo) {
-  const auto complete = Complete(Parse("augmentation { random_resized_crop {} cutout {} } "
-                                       "mixup {} cutmix {}"),
-                                 Digits(), 1);
+  const auto complete =
+      Complete(testing::ParseConfig("augmentation { random_resized_crop {} cutout {} } "
+                                    "mixup {} cutmix {}"),
+               Digits(), 1);
   ASSERT_TRUE(complete.ok()) << complete.status();
   std::map<std::string, std::string> values;
   for (const v1::Choice& choice : complete->choices) values[choice.name()] = choice.value();
@@ -102,8 +86,8 @@ TEST(DataConfig, NamesTheFieldTheFoundAndTheExpectedOfEveryViolation) {
   for (const WrongCase& wrong : cases) {
     SCOPED_TRACE(wrong.config);
     std::vector<FieldViolation> violations;
-    EXPECT_TRUE(
-        absl::IsInvalidArgument(Complete(Parse(wrong.config), Digits(), 2, &violations).status()));
+    EXPECT_TRUE(absl::IsInvalidArgument(
+        Complete(testing::ParseConfig(wrong.config), Digits(), 2, &violations).status()));
     ASSERT_EQ(violations.size(), 1u);
     EXPECT_EQ(violations[0].field, std::string("config.") + wrong.field);
     EXPECT_THAT(violations[0].description, HasSubstr(wrong.description));
@@ -112,7 +96,7 @@ TEST(DataConfig, NamesTheFieldTheFoundAndTheExpectedOfEveryViolation) {
 
 TEST(Recipe, TurnsAugmentationIntoParts) {
   const auto complete = Complete(
-      Parse(
+      testing::ParseConfig(
           "augmentation { border: BORDER_REFLECT alternating_flip: true "
           "random_resized_crop { max_ratio: 3 } rotation { degrees: 20 } affine { translate: 0.3 } "
           "color_jitter { hue: 0.1 } gaussian_blur { max_sigma: 3 } gaussian_noise {} "

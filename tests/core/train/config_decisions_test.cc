@@ -1,6 +1,5 @@
 // Sampling and decisions of a configuration.
 #include <gmock/gmock.h>
-#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <map>
@@ -8,18 +7,13 @@
 #include <vector>
 
 #include "core/train/config.h"
+#include "tests/core/train/config_testing.h"
 
 namespace fovea {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-v1::TrainingConfig Parse(const std::string& text) {
-  v1::TrainingConfig config;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &config)) << text;
-  return config;
-}
 
 // 100 training images of "common", 20 of "rare".
 DatasetStatistics Imbalanced(Task task) {
@@ -69,7 +63,7 @@ TEST(ConfigDecisions, CompletesWhatIsAskedFor) {
   for (const auto& c : cases) {
     SCOPED_TRACE(c.config);
     const DatasetStatistics data = Imbalanced(c.task);
-    const auto once = Complete(Parse(c.config), data, 1);
+    const auto once = Complete(testing::ParseConfig(c.config), data, 1);
     ASSERT_TRUE(once.ok()) << once.status();
     const std::map<std::string, std::string> choices = Choices(*once);
     for (const auto& [name, value] : c.choices) {
@@ -111,7 +105,7 @@ TEST(ConfigDecisions, RefusesWhatDoesNotFit) {
   for (const auto& c : cases) {
     SCOPED_TRACE(c.config);
     std::vector<FieldViolation> violations;
-    const auto complete = Complete(Parse(c.config), c.data, 1, &violations);
+    const auto complete = Complete(testing::ParseConfig(c.config), c.data, 1, &violations);
     EXPECT_EQ(complete.status().code(), absl::StatusCode::kInvalidArgument);
     ASSERT_EQ(violations.size(), 1) << complete.status();
     EXPECT_EQ(violations[0].field, std::string("config.") + c.field);

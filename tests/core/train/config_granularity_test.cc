@@ -1,6 +1,5 @@
 // What fine-grained classes change in a configuration that leaves it open.
 #include <gmock/gmock.h>
-#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,15 +7,10 @@
 #include <vector>
 
 #include "core/train/config.h"
+#include "tests/core/train/config_testing.h"
 
 namespace fovea {
 namespace {
-
-v1::TrainingConfig Parse(const std::string& text) {
-  v1::TrainingConfig config;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &config)) << text;
-  return config;
-}
 
 DatasetStatistics Birds(Task task = Task::kSingleLabel) {
   DatasetStatistics data;
@@ -30,7 +24,7 @@ DatasetStatistics Birds(Task task = Task::kSingleLabel) {
 }
 
 CompleteConfig CompleteOrDie(const std::string& text) {
-  auto complete = Complete(Parse(text), Birds(), 1);
+  auto complete = Complete(testing::ParseConfig(text), Birds(), 1);
   EXPECT_TRUE(complete.ok()) << text << ": " << complete.status();
   return *std::move(complete);
 }
@@ -74,9 +68,9 @@ TEST(Granularity, LeavesWhatIsGiven) {
 
 TEST(Granularity, IsNothingToARegression) {
   std::vector<FieldViolation> violations;
-  EXPECT_FALSE(
-      Complete(Parse("granularity: GRANULARITY_FINE"), Birds(Task::kRegression), 1, &violations)
-          .ok());
+  EXPECT_FALSE(Complete(testing::ParseConfig("granularity: GRANULARITY_FINE"),
+                        Birds(Task::kRegression), 1, &violations)
+                   .ok());
   ASSERT_EQ(violations.size(), 1);
   EXPECT_EQ(violations[0].field, "config.granularity");
   EXPECT_EQ(violations[0].description, "found GRANULARITY_FINE, expected none in a regression");

@@ -1,6 +1,5 @@
 // Losses and class weights of a configuration: defaults, violations, what they become.
 #include <gmock/gmock.h>
-#include <google/protobuf/text_format.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
@@ -11,6 +10,7 @@
 #include "core/train/config.h"
 #include "core/train/losses.h"
 #include "core/train/recipe.h"
+#include "tests/core/train/config_testing.h"
 
 namespace fovea {
 namespace {
@@ -20,12 +20,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
-
-v1::TrainingConfig Parse(const std::string& text) {
-  v1::TrainingConfig config;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &config)) << text;
-  return config;
-}
 
 // 130 pictures of 28 x 28 for training: 100 cats, 25 dogs, 5 owls; 30 more to measure.
 DatasetStatistics Pets(Task task = Task::kSingleLabel) {
@@ -39,7 +33,7 @@ DatasetStatistics Pets(Task task = Task::kSingleLabel) {
 }
 
 CompleteConfig CompleteOrDie(const std::string& text, Task task) {
-  auto complete = Complete(Parse(text), Pets(task), 1);
+  auto complete = Complete(testing::ParseConfig(text), Pets(task), 1);
   EXPECT_TRUE(complete.ok()) << text << ": " << complete.status();
   return *std::move(complete);
 }
@@ -173,7 +167,7 @@ TEST(LossConfig, NamesWhatIsWrong) {
   for (const WrongCase& c : cases) {
     SCOPED_TRACE(c.config);
     std::vector<FieldViolation> violations;
-    const auto complete = Complete(Parse(c.config), Pets(c.task), 1, &violations);
+    const auto complete = Complete(testing::ParseConfig(c.config), Pets(c.task), 1, &violations);
     EXPECT_EQ(complete.status().code(), absl::StatusCode::kInvalidArgument);
     ASSERT_EQ(violations.size(), 1) << complete.status();
     EXPECT_EQ(violations[0].field, std::string("config.") + c.field);
@@ -229,7 +223,7 @@ TEST(ClassWeights, KeepTheGivenOnesAndAreCompleteOnce) {
 TEST(ClassWeights, AreFiniteForALabelWithoutTrainingImages) {
   DatasetStatistics data = Pets(Task::kMultiLabel);
   data.labels[2].images[0] = 0;
-  const auto complete = Complete(Parse("inverse_frequency {}"), data, 1);
+  const auto complete = Complete(testing::ParseConfig("inverse_frequency {}"), data, 1);
   ASSERT_TRUE(complete.ok()) << complete.status();
   EXPECT_NEAR(WeightsByLabel(complete->config).at("owl"), 126 / 3.0, 1e-12);
 }

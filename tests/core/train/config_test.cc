@@ -1,7 +1,6 @@
 #include "core/train/config.h"
 
 #include <gmock/gmock.h>
-#include <google/protobuf/text_format.h>
 #include <google/protobuf/util/message_differencer.h>
 #include <gtest/gtest.h>
 
@@ -12,32 +11,16 @@
 
 #include "core/train/optimizer.h"
 #include "core/train/recipe.h"
+#include "tests/core/train/config_testing.h"
 
 namespace fovea {
 namespace {
 
+using testing::Digits;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-
-v1::TrainingConfig Parse(const std::string& text) {
-  v1::TrainingConfig config;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &config)) << text;
-  return config;
-}
-
-// 1,000 grey pictures of 28 x 28 with ten labels: 800 for training, 100 each for the other splits.
-DatasetStatistics Digits() {
-  DatasetStatistics data;
-  data.revision = 1;
-  for (int i = 0; i < 10; ++i) data.labels.push_back({std::to_string(i), {80, 10, 10}});
-  data.images = {800, 100, 100};
-  data.width = {28, 28, 28};
-  data.height = {28, 28, 28};
-  data.images_by_channels = {{1, 1000}};
-  return data;
-}
 
 DatasetStatistics Scenes() {
   DatasetStatistics data = Digits();
@@ -103,7 +86,7 @@ TEST(Config, LeavesACompleteOneAlone) {
           "augmentation { random_resized_crop {} rotation {} affine {} color_jitter {} "
           "gaussian_blur {} gaussian_noise {} rand_augment {} random_erasing {} cutout {} } "
           "mixup {} cutmix {}"}) {
-      const auto once = Complete(Parse(text), data, 2);
+      const auto once = Complete(testing::ParseConfig(text), data, 2);
       ASSERT_TRUE(once.ok()) << once.status();
       const auto twice = Complete(once->config, data, 7);
       ASSERT_TRUE(twice.ok()) << twice.status();
@@ -116,7 +99,7 @@ TEST(Config, LeavesACompleteOneAlone) {
 TEST(Config, LearnsMoreSlowlyWithoutBatchNorm) {
   for (const char* net :
        {"net: \"lenet\"", "net: \"mlp\"", "mlp { hidden: 8 }", "net_text: \"conv 8\""}) {
-    const auto complete = Complete(Parse(net), Digits(), 1);
+    const auto complete = Complete(testing::ParseConfig(net), Digits(), 1);
     ASSERT_TRUE(complete.ok()) << complete.status();
     EXPECT_EQ(complete->config.learning_rate(), 0.01) << net;
   }
@@ -155,7 +138,7 @@ TEST(Config, SizesTheInputToTheDataSet) {
     data.width.median = c.median_width;
     data.height.median = c.median_height;
     data.images_by_channels = c.images_by_channels;
-    const auto complete = Complete(Parse(c.config), data, 1);
+    const auto complete = Complete(testing::ParseConfig(c.config), data, 1);
     ASSERT_TRUE(complete.ok()) << complete.status();
     EXPECT_EQ(complete->config.input().width(), c.width);
     EXPECT_EQ(complete->config.input().height(), c.height);
@@ -166,24 +149,27 @@ TEST(Config, SizesTheInputToTheDataSet) {
 
 TEST(Config, SaysWhichLineOfANetTextIsWrong) {
   std::vector<FieldViolation> violations;
-  EXPECT_FALSE(
-      Complete(Parse("net_text: \"conv 8\\nrelu\\nconf 8\""), Digits(), 1, &violations).ok());
+  EXPECT_FALSE(Complete(testing::ParseConfig("net_text: \"conv 8\\nrelu\\nconf 8\""), Digits(), 1,
+                        &violations)
+                   .ok());
   ASSERT_EQ(violations.size(), 1);
   EXPECT_EQ(violations[0].field, "config.architecture.net_text");
   EXPECT_THAT(violations[0].description, HasSubstr("line 3: unknown layer \"conf\"; known are"));
 }
 
 TEST(Config, TurnsInitialisationIntoTheNetsOptions) {
-  const auto complete = Complete(Parse("initializer: INITIALIZER_ORTHOGONAL stochastic_depth: 0.25 "
-                                       "zero_last_gamma: true"),
-                                 Digits(), 1);
+  const auto complete =
+      Complete(testing::ParseConfig("initializer: INITIALIZER_ORTHOGONAL stochastic_depth: 0.25 "
+                                    "zero_last_gamma: true"),
+               Digits(), 1);
   ASSERT_TRUE(complete.ok()) << complete.status();
   const NetOptions options = NetOptionsOf(complete->config, 10);
   ASSERT_TRUE(options.weights.has_value());
   EXPECT_EQ(options.weights->kind, fovea::Initializer::Kind::kOrthogonal);
   EXPECT_EQ(options.stochastic_depth, 0.25f);
   EXPECT_TRUE(options.zero_last_gamma);
-  const auto constant = Complete(Parse("initializer: INITIALIZER_CONSTANT"), Digits(), 1);
+  const auto constant =
+      Complete(testing::ParseConfig("initializer: INITIALIZER_CONSTANT"), Digits(), 1);
   ASSERT_TRUE(constant.ok()) << constant.status();
   EXPECT_EQ(NetOptionsOf(constant->config, 10).weights->value, 0.01f);
   const auto plain = Complete({}, Digits(), 1);
@@ -202,7 +188,7 @@ TEST(Config, RefusesInitialisationsThatDoNotFit) {
   };
   for (const auto& [text, field] : cases) {
     std::vector<FieldViolation> violations;
-    EXPECT_FALSE(Complete(Parse(text), Digits(), 1, &violations).ok()) << text;
+    EXPECT_FALSE(Complete(testing::ParseConfig(text), Digits(), 1, &violations).ok()) << text;
     ASSERT_EQ(violations.size(), 1) << text;
     EXPECT_EQ(violations[0].field, field);
   }
@@ -211,7 +197,8 @@ TEST(Config, RefusesInitialisationsThatDoNotFit) {
 TEST(Config, FollowsWhatIsGiven) {
   DatasetStatistics data = Digits();
   data.images = {40, 10, 0};
-  const auto complete = Complete(Parse("net: \"mlp\" adam {} step {} epochs: 4"), data, 1);
+  const auto complete =
+      Complete(testing::ParseConfig("net: \"mlp\" adam {} step {} epochs: 4"), data, 1);
   ASSERT_TRUE(complete.ok()) << complete.status();
   const std::map<std::string, std::string> values = ValuesOf(*complete);
   EXPECT_EQ(values.at("config.architecture.mlp.hidden"), "256, 128");
@@ -227,7 +214,7 @@ TEST(Config, FollowsWhatIsGiven) {
 TEST(Config, FitsSchedulesToTheLengthOfTheTraining) {
   // 800 images in batches of 64: 12 steps an epoch.
   const auto values = [](const char* config) {
-    const auto complete = Complete(Parse(config), Digits(), 1);
+    const auto complete = Complete(testing::ParseConfig(config), Digits(), 1);
     EXPECT_TRUE(complete.ok()) << complete.status();
     return ValuesOf(*complete);
   };
@@ -255,7 +242,7 @@ TEST(Config, RefusesToJudgeEpochsWithoutValidationImages) {
   for (const char* config :
        {"early_stopping {}", "reduce_on_plateau {}", "best_measure: \"log_loss\""}) {
     std::vector<FieldViolation> violations;
-    EXPECT_FALSE(Complete(Parse(config), data, 1, &violations).ok());
+    EXPECT_FALSE(Complete(testing::ParseConfig(config), data, 1, &violations).ok());
     ASSERT_EQ(violations.size(), 1) << config;
     EXPECT_THAT(violations[0].description, HasSubstr("found a data set without validation images"));
   }
@@ -274,11 +261,11 @@ TEST(Config, ChoosesThresholdsAndALargerRateForMultiLabelOnly) {
 }
 
 TEST(Config, ChoosesThePlanAndTheBackendByPrecision) {
-  const auto half = Complete(Parse("precision: PRECISION_BF16"), Digits(), 1);
+  const auto half = Complete(testing::ParseConfig("precision: PRECISION_BF16"), Digits(), 1);
   ASSERT_TRUE(half.ok()) << half.status();
   EXPECT_EQ(half->config.layout_plan(), v1::LAYOUT_PLAN_BLOCKED);
   EXPECT_EQ(half->config.backend(), v1::BACKEND_CPU);
-  const auto twice = Complete(Parse("precision: PRECISION_FP64"), Digits(), 1);
+  const auto twice = Complete(testing::ParseConfig("precision: PRECISION_FP64"), Digits(), 1);
   ASSERT_TRUE(twice.ok()) << twice.status();
   EXPECT_EQ(twice->config.backend(), v1::BACKEND_REFERENCE);
   EXPECT_EQ(ValuesOf(*twice).count("config.layout_plan"), 0);
@@ -364,7 +351,7 @@ TEST(Config, NamesTheFieldTheFoundAndTheExpectedOfEveryViolation) {
   for (const WrongCase& c : cases) {
     SCOPED_TRACE(c.config);
     std::vector<FieldViolation> violations;
-    const auto complete = Complete(Parse(c.config), Digits(), 1, &violations);
+    const auto complete = Complete(testing::ParseConfig(c.config), Digits(), 1, &violations);
     EXPECT_EQ(complete.status().code(), absl::StatusCode::kInvalidArgument);
     ASSERT_EQ(violations.size(), 1) << complete.status();
     EXPECT_EQ(violations[0].field, std::string("config.") + c.field);
@@ -375,10 +362,10 @@ TEST(Config, NamesTheFieldTheFoundAndTheExpectedOfEveryViolation) {
 
 TEST(Config, FindsEveryViolationAtOnce) {
   std::vector<FieldViolation> violations;
-  const auto complete =
-      Complete(Parse("net: \"vgg\" learning_rate: -1 batch_size: 0 "
-                     "thresholds { every_label: 2 by_label { key: \"3\" value: -1 } }"),
-               Scenes(), 1, &violations);
+  const auto complete = Complete(
+      testing::ParseConfig("net: \"vgg\" learning_rate: -1 batch_size: 0 "
+                           "thresholds { every_label: 2 by_label { key: \"3\" value: -1 } }"),
+      Scenes(), 1, &violations);
   EXPECT_EQ(complete.status().code(), absl::StatusCode::kInvalidArgument);
   std::vector<std::string> fields;
   for (const FieldViolation& violation : violations) fields.push_back(violation.field);
@@ -413,10 +400,11 @@ TEST(Config, RefusesADataSetThatCannotBeTrainedOn) {
 }
 
 TEST(Recipe, TurnsAConfigurationIntoParts) {
-  const auto complete = Complete(Parse("adam { beta1: 0.8 } weight_decay: 0.25 "
-                                       "class_weights { by_label { key: \"1\" value: 3 } } "
-                                       "thresholds { by_label { key: \"2\" value: 0.25 } }"),
-                                 Scenes(), 1);
+  const auto complete =
+      Complete(testing::ParseConfig("adam { beta1: 0.8 } weight_decay: 0.25 "
+                                    "class_weights { by_label { key: \"1\" value: 3 } } "
+                                    "thresholds { by_label { key: \"2\" value: 0.25 } }"),
+               Scenes(), 1);
   ASSERT_TRUE(complete.ok()) << complete.status();
   const std::vector<std::string> labels = {"0", "1", "2"};
   const TrainingGraphOptions options = TrainingGraphOptionsOf(complete->config, labels);
