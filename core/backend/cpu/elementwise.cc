@@ -3,6 +3,8 @@
 // Padding stays zero: where f(0) is not 0, the padded channels are cleared afterwards. The loops
 // are plain code that vectorises; activations whose exponential would be a call a value are
 // oneDNN's (eltwise.cc).
+#include <type_traits>
+
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/lower.h"
@@ -14,33 +16,28 @@ namespace {
 
 constexpr int64_t kGrain = 4096;  // floats a thread takes at least: 16 KiB
 
-// Calls f(spec) with a spec whose kind the compiler knows, so that the loop in f has no branch.
+// Calls f(kind) with the kind as a constant of its type, so that the loop in f has no branch. A spec
+// with the kind in a variable does not do: compilers then leave the branches of ReLU in the loop.
 template <typename F>
-__attribute__((always_inline)) inline void WithKind(const ActivationSpec& spec, F f) {
-  const float alpha = spec.alpha, beta = spec.beta;
-  switch (spec.kind) {
-    case Activation::kNone:
-      return f(ActivationSpec{Activation::kNone, alpha, beta});
-    case Activation::kRelu:
-      return f(ActivationSpec{Activation::kRelu, alpha, beta});
-    case Activation::kLeakyRelu:
-      return f(ActivationSpec{Activation::kLeakyRelu, alpha, beta});
-    case Activation::kSigmoid:
-      return f(ActivationSpec{Activation::kSigmoid, alpha, beta});
-    case Activation::kTanh:
-      return f(ActivationSpec{Activation::kTanh, alpha, beta});
-    case Activation::kClip:
-      return f(ActivationSpec{Activation::kClip, alpha, beta});
-    case Activation::kElu:
-      return f(ActivationSpec{Activation::kElu, alpha, beta});
-    case Activation::kSelu:
-      return f(ActivationSpec{Activation::kSelu, alpha, beta});
-    case Activation::kHardSigmoid:
-      return f(ActivationSpec{Activation::kHardSigmoid, alpha, beta});
-    case Activation::kHardSwish:
-      return f(ActivationSpec{Activation::kHardSwish, alpha, beta});
-    default:
-      return f(spec);
+__attribute__((always_inline)) inline void WithKind(Activation kind, F f) {
+  switch (kind) {
+#define FOVEA_CASE(name)   \
+  case Activation::name: \
+    return f(std::integral_constant<Activation, Activation::name>())
+    FOVEA_CASE(kNone);
+    FOVEA_CASE(kRelu);
+    FOVEA_CASE(kLeakyRelu);
+    FOVEA_CASE(kSigmoid);
+    FOVEA_CASE(kTanh);
+    FOVEA_CASE(kClip);
+    FOVEA_CASE(kElu);
+    FOVEA_CASE(kSelu);
+    FOVEA_CASE(kGelu);
+    FOVEA_CASE(kSilu);
+    FOVEA_CASE(kHardSigmoid);
+    FOVEA_CASE(kHardSwish);
+    FOVEA_CASE(kSoftplus);
+#undef FOVEA_CASE
   }
 }
 
@@ -48,10 +45,12 @@ __attribute__((always_inline)) inline void WithKind(const ActivationSpec& spec, 
 template <typename T>
 __attribute__((always_inline)) inline void ActivateLoop(const ActivationSpec& spec, const T* x,
                                                         T* y, int64_t count) {
+  const float alpha = spec.alpha, beta = spec.beta;
   WithKind(
-      spec, [&](ActivationSpec kind) __attribute__((always_inline)) {
+      spec.kind, [=](auto kind) __attribute__((always_inline)) {
         for (int64_t i = 0; i < count; ++i) {
-          y[i] = FromFloat<T>(ops::ApplyActivation(kind, ToFloat(x[i])));
+          const ActivationSpec constant{kind(), alpha, beta};
+          y[i] = FromFloat<T>(ops::ApplyActivation(constant, ToFloat(x[i])));
         }
       });
 }
@@ -59,10 +58,12 @@ __attribute__((always_inline)) inline void ActivateLoop(const ActivationSpec& sp
 template <typename T>
 __attribute__((always_inline)) inline void AddLoop(const ActivationSpec& spec, const T* a,
                                                    const T* b, T* y, int64_t count) {
+  const float alpha = spec.alpha, beta = spec.beta;
   WithKind(
-      spec, [&](ActivationSpec kind) __attribute__((always_inline)) {
+      spec.kind, [=](auto kind) __attribute__((always_inline)) {
         for (int64_t i = 0; i < count; ++i) {
-          y[i] = FromFloat<T>(ops::ApplyActivation(kind, ToFloat(a[i]) + ToFloat(b[i])));
+          const ActivationSpec constant{kind(), alpha, beta};
+          y[i] = FromFloat<T>(ops::ApplyActivation(constant, ToFloat(a[i]) + ToFloat(b[i])));
         }
       });
 }
@@ -71,10 +72,12 @@ template <typename T>
 __attribute__((always_inline)) inline void ActivateBackwardLoop(const ActivationSpec& spec,
                                                                 const T* v, const T* dy, T* dx,
                                                                 int64_t count) {
+  const float alpha = spec.alpha, beta = spec.beta;
   WithKind(
-      spec, [&](ActivationSpec kind) __attribute__((always_inline)) {
+      spec.kind, [=](auto kind) __attribute__((always_inline)) {
         for (int64_t i = 0; i < count; ++i) {
-          dx[i] = FromFloat<T>(ops::ActivationGradient(kind, ToFloat(v[i]), ToFloat(dy[i])));
+          const ActivationSpec constant{kind(), alpha, beta};
+          dx[i] = FromFloat<T>(ops::ActivationGradient(constant, ToFloat(v[i]), ToFloat(dy[i])));
         }
       });
 }

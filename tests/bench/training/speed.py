@@ -12,7 +12,7 @@ import time
 
 CASE = "resnet8:28:1:128"  # that of fashion_mnist.py
 PRECISIONS = {"fp32": "fp32_blocked_winograd", "bf16": "bf16_blocked"}
-TURNS, STEPS = 15, 6
+TURNS, STEPS = 9, 30
 REST = 0.2  # seconds between turns: threads of the other process stop spinning
 
 
