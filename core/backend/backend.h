@@ -21,7 +21,7 @@
 namespace fovea {
 
 // Which whole-graph layout plan Prepare follows, where a backend knows several.
-// kBlockedWinograd: kBlocked, with Winograd's algorithm for the f32 convolutions that gain by it.
+// kBlockedWinograd: kBlocked, with Winograd's algorithm for the convolutions that gain by it.
 enum class LayoutPlan : uint8_t { kDefault, kNhwc, kBlocked, kBlockedWinograd };
 inline constexpr LayoutPlan kLayoutPlans[] = {LayoutPlan::kDefault, LayoutPlan::kNhwc,
                                               LayoutPlan::kBlocked, LayoutPlan::kBlockedWinograd};

@@ -8,11 +8,9 @@ void FillLayoutPlan(ConfigFill& fill) {
   v1::TrainingConfig& config = fill.config();
   if (config.layout_plan() != v1::LAYOUT_PLAN_UNSPECIFIED) return;
   if (config.backend() != v1::BACKEND_CPU || config.precision() == v1::PRECISION_FP64) return;
-  const bool winograd = config.precision() == v1::PRECISION_FP32;
-  config.set_layout_plan(winograd ? v1::LAYOUT_PLAN_BLOCKED_WINOGRAD : v1::LAYOUT_PLAN_BLOCKED);
-  fill.Chose(
-      "layout_plan", v1::LayoutPlan_Name(config.layout_plan()),
-      winograd ? "the fastest plan for training in FP32" : "the fastest plan for training in BF16");
+  config.set_layout_plan(v1::LAYOUT_PLAN_BLOCKED_WINOGRAD);
+  fill.Chose("layout_plan", v1::LayoutPlan_Name(config.layout_plan()),
+             "the fastest plan for training");
 }
 
 void CheckPlan(ConfigCheck& check) {
@@ -23,11 +21,6 @@ void CheckPlan(ConfigCheck& check) {
              config.layout_plan() != v1::LAYOUT_PLAN_UNSPECIFIED) {
     check.Wrong("layout_plan", v1::LayoutPlan_Name(config.layout_plan()),
                 "none on BACKEND_REFERENCE");
-  } else if (config.layout_plan() == v1::LAYOUT_PLAN_BLOCKED_WINOGRAD &&
-             config.precision() != v1::PRECISION_FP32) {
-    check.Wrong("layout_plan", v1::LayoutPlan_Name(config.layout_plan()),
-                absl::StrCat("LAYOUT_PLAN_BLOCKED or LAYOUT_PLAN_NHWC with ",
-                             v1::Precision_Name(config.precision())));
   }
 }
 

@@ -57,6 +57,7 @@ constexpr Variant kVariants[] = {
     {"fp32_blocked", DType::kF32, LayoutPlan::kBlocked},
     {"fp32_blocked_winograd", DType::kF32, LayoutPlan::kBlockedWinograd},
     {"bf16_blocked", DType::kBF16, LayoutPlan::kBlocked},
+    {"bf16_blocked_winograd", DType::kBF16, LayoutPlan::kBlockedWinograd},
 };
 
 // One compiled training step with random inputs.
@@ -109,6 +110,9 @@ class Step {
     std::map<std::string, double> by_kernel;
     for (size_t i = 0; i < steps.size(); ++i) {
       by_kernel["all"] += least[i];
+      std::fprintf(stderr, "%8.3f %7.1f GF  %-28s %-22s %s\n", least[i] * 1e3,
+                   steps[i].flops / least[i] * 1e-9, steps[i].name.c_str(), steps[i].op.c_str(),
+                   steps[i].kernel_name.c_str());
       by_kernel[absl::StrCat(steps[i].op, " ", steps[i].kernel_name)] += least[i];
     }
     return by_kernel;

@@ -33,7 +33,8 @@ struct Geometry {
 
 // The algorithm to try first; Winograd's does not exist for every shape and processor.
 dnnl_alg_kind_t Algorithm(const ConvProblem& problem) {
-  return problem.winograd ? dnnl_convolution_winograd : dnnl_convolution_direct;
+  return problem.algorithm == ConvAlgorithm::kOneDnnWinograd ? dnnl_convolution_winograd
+                                                             : dnnl_convolution_direct;
 }
 
 absl::StatusOr<PrimitiveDesc> CreateForward(const ConvProblem& problem, const Desc& x,
@@ -56,7 +57,7 @@ absl::StatusOr<PrimitiveDesc> CreateForward(const ConvProblem& problem, const De
 absl::StatusOr<PrimitiveDesc> CreateHint(const ConvProblem& problem, const Desc& x, const Desc& y) {
   ConvProblem forward = problem;
   forward.training = true;
-  forward.winograd = false;
+  forward.algorithm = ConvAlgorithm::kDirect;
   forward.conv.has_bias = false;
   forward.w.dtype = problem.x.dtype;
   return CreateForward(forward, x, AnyDesc(DenseWeights(forward)), y, MakeAttr());
@@ -102,12 +103,12 @@ absl::StatusOr<PrimitiveDesc> CreateOne(const ConvProblem& problem, const Desc& 
 
 absl::StatusOr<PrimitiveDesc> Create(const ConvProblem& problem, const Desc& x, const Desc& w,
                                      const Desc& y) {
-  if (problem.winograd) {
+  if (problem.algorithm == ConvAlgorithm::kOneDnnWinograd) {
     auto desc = CreateOne(problem, x, w, y);
     if (desc.ok()) return desc;
   }
   ConvProblem direct = problem;
-  direct.winograd = false;
+  direct.algorithm = ConvAlgorithm::kDirect;
   return CreateOne(direct, x, w, y);
 }
 
@@ -166,7 +167,9 @@ std::optional<ConvProblem> ConvProblem::Of(const Graph& graph, const Node& node,
     return std::nullopt;
   }
   problem.training = options.training;
-  problem.winograd = options.layout_plan == LayoutPlan::kBlockedWinograd && WinogradPays(problem);
+  if (options.layout_plan == LayoutPlan::kBlockedWinograd) {
+    problem.algorithm = WinogradOrDirect(problem);
+  }
   return problem;
 }
 
@@ -175,7 +178,7 @@ std::vector<LayoutPair> ConvCandidates(const ConvProblem& problem, Layout prefer
   const LayoutPair blocked = {kBlocked, kBlocked}, nhwc = {kNhwc, kNhwc};
   const LayoutPair planes = {kDense, kBlocked}, dense = {kDense, kDense};
   std::vector<LayoutPair> candidates;
-  if (problem.winograd) candidates.push_back(blocked);
+  if (problem.algorithm == ConvAlgorithm::kOneDnnWinograd) candidates.push_back(blocked);
   if (problem.direction == Direction::kBackwardWeights) {
     candidates.push_back({problem.x.layout, problem.y.layout});
   }
@@ -191,6 +194,9 @@ std::vector<LayoutPair> ConvCandidates(const ConvProblem& problem, Layout prefer
 
 absl::StatusOr<ConvLayouts> ChooseConvLayouts(const ConvProblem& problem,
                                               absl::Span<const LayoutPair> candidates) {
+  if (problem.algorithm == ConvAlgorithm::kOwnWinograd) {
+    return ConvLayouts{kBlocked, kDense, kBlocked};
+  }
   const Desc dense = DenseWeights(problem);
   absl::StatusOr<ConvLayouts> chosen = absl::UnimplementedError("no kernel");
   Type x = problem.x, y = problem.y;
@@ -202,11 +208,10 @@ absl::StatusOr<ConvLayouts> ChooseConvLayouts(const ConvProblem& problem,
       if (!chosen.ok()) chosen = desc.status();
       continue;
     }
-    const std::string kernel = ImplementationName(desc->get());
-    const bool slow = IsSlow(kernel);
+    const bool slow = IsSlow(ImplementationName(desc->get()));
     if (slow && chosen.ok()) continue;
     const Desc& w = ArgumentDesc(desc->get(), WeightsArgument(problem.direction));
-    chosen = ConvLayouts{pair.x, Intern(w, dense), pair.y, kernel, slow};
+    chosen = ConvLayouts{pair.x, Intern(w, dense), pair.y, slow};
     if (!slow) break;
   }
   return chosen;
@@ -221,6 +226,7 @@ absl::StatusOr<Lowered> LowerConvTranspose(const NodeView& view, const CompileOp
 
 absl::StatusOr<Lowered> LowerConv(const NodeView& view, const CompileOptions& options) {
   const ConvProblem problem = *ConvProblem::Of(view.graph, view.node, options);
+  if (problem.algorithm == ConvAlgorithm::kOwnWinograd) return LowerOwnWinograd(problem);
   ASSIGN_OR_RETURN(const PrimitiveDesc desc, CreateAsStored(problem, options.allow_slow_kernels));
   ASSIGN_OR_RETURN(Lowered lowered, LowerPrimitive(desc, ProductArguments(problem.direction,
                                                                           problem.conv.has_bias)));

@@ -16,12 +16,13 @@ namespace {
 
 constexpr int64_t kGrain = 4096;  // floats a thread takes at least: 16 KiB
 
-// Calls f(kind) with the kind as a constant of its type, so that the loop in f has no branch. A spec
-// with the kind in a variable does not do: compilers then leave the branches of ReLU in the loop.
+// Calls f(kind) with the kind as a constant of its type, so that the loop in f has no branch. A
+// spec with the kind in a variable does not do: compilers then leave the branches of ReLU in the
+// loop.
 template <typename F>
 __attribute__((always_inline)) inline void WithKind(Activation kind, F f) {
   switch (kind) {
-#define FOVEA_CASE(name)   \
+#define FOVEA_CASE(name) \
   case Activation::name: \
     return f(std::integral_constant<Activation, Activation::name>())
     FOVEA_CASE(kNone);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,6 +13,9 @@ namespace fovea::cpu {
 
 enum class Direction { kForward, kBackwardData, kBackwardWeights };
 
+// oneDNN's direct kernels; its Winograd kernels, tried before the direct ones; our own.
+enum class ConvAlgorithm { kDirect, kOneDnnWinograd, kOwnWinograd };
+
 // A convolution in one of its three directions. x, w, y are the types on the input, weight and
 // output side, whether values or gradients.
 struct ConvProblem {
@@ -21,7 +23,7 @@ struct ConvProblem {
   Conv conv;
   Type x, w, y;
   bool training = false;
-  bool winograd = false;  // try Winograd's algorithm before the direct one
+  ConvAlgorithm algorithm = ConvAlgorithm::kDirect;
 
   // The convolution of a node under these options; nothing when the node is none. A transposed
   // convolution is the data gradient of one, without its bias.
@@ -29,13 +31,16 @@ struct ConvProblem {
                                        const CompileOptions& options);
 };
 
-// Whether Winograd's F(4x4, 3x3) is faster than the direct convolution (winograd.cc). A fixed rule:
+// Direct, or Winograd's F(4x4, 3x3) (Lavin and Gray 2016) where that is faster: it needs a quarter
+// of the multiplications and pays for it by transforming x, w and y. A fixed rule (winograd.cc):
 // the same shapes get the same kernels on every run.
-bool WinogradPays(const ConvProblem& problem);
+ConvAlgorithm WinogradOrDirect(const ConvProblem& problem);
+
+// The kernel of kOwnWinograd, for blocked x and y and dense w (winograd_conv.cc).
+Lowered LowerOwnWinograd(const ConvProblem& problem);
 
 struct ConvLayouts {
   Layout x = kDense, w = kDense, y = kDense;
-  std::string kernel;
   bool slow = false;  // oneDNN has only its reference implementation
 };
 

@@ -263,7 +263,7 @@ TEST(Config, ChoosesThresholdsAndALargerRateForMultiLabelOnly) {
 TEST(Config, ChoosesThePlanAndTheBackendByPrecision) {
   const auto half = Complete(testing::ParseConfig("precision: PRECISION_BF16"), Digits(), 1);
   ASSERT_TRUE(half.ok()) << half.status();
-  EXPECT_EQ(half->config.layout_plan(), v1::LAYOUT_PLAN_BLOCKED);
+  EXPECT_EQ(half->config.layout_plan(), v1::LAYOUT_PLAN_BLOCKED_WINOGRAD);
   EXPECT_EQ(half->config.backend(), v1::BACKEND_CPU);
   const auto twice = Complete(testing::ParseConfig("precision: PRECISION_FP64"), Digits(), 1);
   ASSERT_TRUE(twice.ok()) << twice.status();
@@ -343,8 +343,6 @@ TEST(Config, NamesTheFieldTheFoundAndTheExpectedOfEveryViolation) {
       {"width: 0", "width", "found 0, expected 1 to 1024"},
       {"precision: PRECISION_FP64 backend: BACKEND_CPU", "precision", "or BACKEND_REFERENCE"},
       {"precision: PRECISION_BF16 backend: BACKEND_REFERENCE", "precision", "or BACKEND_CPU"},
-      {"precision: PRECISION_BF16 layout_plan: LAYOUT_PLAN_BLOCKED_WINOGRAD", "layout_plan",
-       "expected LAYOUT_PLAN_BLOCKED or LAYOUT_PLAN_NHWC with PRECISION_BF16"},
       {"backend: BACKEND_REFERENCE layout_plan: LAYOUT_PLAN_NHWC", "layout_plan",
        "found LAYOUT_PLAN_NHWC, expected none on BACKEND_REFERENCE"},
   };

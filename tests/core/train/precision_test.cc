@@ -71,7 +71,7 @@ TEST(Bf16Training, FollowsTheLossesOfF32AndPublishesF32) {
     EXPECT_NEAR(half.losses[step], single.losses[step], 0.05 * single.losses[step]) << step;
   }
   EXPECT_EQ(manifest.training().config().precision(), v1::PRECISION_BF16);
-  EXPECT_EQ(manifest.training().execution().layout_plan(), "blocked");
+  EXPECT_EQ(manifest.training().execution().layout_plan(), "blocked_winograd");
   const auto model = ReadModel(FileSystem::Real(), half.folder() + "/model");
   ASSERT_TRUE(model.ok()) << model.status();
   for (const auto& [name, tensor] : model->values) EXPECT_EQ(tensor.type().dtype, DType::kF32);

@@ -17,6 +17,7 @@
 #include "core/runtime/executor.h"
 #include "core/runtime/weights.h"
 #include "core/tensor/half.h"
+#include "tests/core/backend/cpu/winograd_cases.h"
 #include "tests/testing/op_cases.h"
 
 namespace fovea {
@@ -37,6 +38,9 @@ double Tolerance(const OpCase& op_case, bool gradients) {
   const Activation kind = activate != nullptr ? activate->activation.kind : add->activation.kind;
   return kind == Activation::kClip ? 5e-2 : 1e-2;
 }
+
+constexpr LayoutPlan kPlans[] = {LayoutPlan::kNhwc, LayoutPlan::kBlocked,
+                                 LayoutPlan::kBlockedWinograd};
 
 // Activations and weights; what is kept by channel stays f32.
 bool IsHalf(const Value& value) {
@@ -153,7 +157,7 @@ class CpuBf16 : public testing::TestWithParam<OpCase> {
 };
 
 TEST_P(CpuBf16, AgreesWithTheReference) {
-  for (LayoutPlan plan : {LayoutPlan::kNhwc, LayoutPlan::kBlocked}) {
+  for (LayoutPlan plan : kPlans) {
     SCOPED_TRACE(LayoutPlanName(plan));
     ExpectReference(plan, /*gradients=*/false);
     if (IsSkipped()) return;
@@ -162,7 +166,7 @@ TEST_P(CpuBf16, AgreesWithTheReference) {
 
 TEST_P(CpuBf16, AgreesWithTheReferenceInItsGradients) {
   if (GetParam().differentiable.empty()) GTEST_SKIP() << "no gradient";
-  for (LayoutPlan plan : {LayoutPlan::kNhwc, LayoutPlan::kBlocked}) {
+  for (LayoutPlan plan : kPlans) {
     SCOPED_TRACE(LayoutPlanName(plan));
     ExpectReference(plan, /*gradients=*/true);
     if (IsSkipped()) return;
@@ -188,6 +192,7 @@ TEST(CpuBf16Kernels, ExistForWhatStandsBetweenConvolutions) {
 
 std::string CaseName(const testing::TestParamInfo<OpCase>& info) { return info.param.name; }
 INSTANTIATE_TEST_SUITE_P(Ops, CpuBf16, testing::ValuesIn(OpCases()), CaseName);
+INSTANTIATE_TEST_SUITE_P(Winograd, CpuBf16, testing::ValuesIn(WinogradCases()), CaseName);
 
 }  // namespace
 }  // namespace fovea

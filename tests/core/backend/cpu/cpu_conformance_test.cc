@@ -4,6 +4,7 @@
 
 #include "core/backend/cpu/cpu_backend.h"
 #include "core/backend/cpu/layouts.h"
+#include "tests/core/backend/cpu/winograd_cases.h"
 #include "tests/testing/op_cases.h"
 #include "tests/testing/run_on_backend.h"
 
@@ -54,34 +55,8 @@ TEST_P(CpuConformance, AgreesWithTheReferenceInTraining) {
 std::string CaseName(const testing::TestParamInfo<OpCase>& info) { return info.param.name; }
 INSTANTIATE_TEST_SUITE_P(Ops, CpuConformance, testing::ValuesIn(OpCases()), CaseName);
 
-// ---- Winograd: convolutions large enough for it. Its error is some 1e-6 of the result's rms.
+// ---- Winograd: convolutions large enough for it.
 
-OpCase WinogradCase(const std::string& name, const Dims& x, int64_t outputs, bool has_bias) {
-  OpCase result;
-  result.name = name;
-  Conv conv;
-  conv.window = {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}};
-  conv.has_bias = has_bias;
-  result.attrs = conv;
-  result.inputs = {{x}, {{outputs, x[1], 3, 3}, InputKind::kUniform, Role::kParameter}};
-  result.differentiable = {0, 1};
-  if (has_bias) {
-    result.inputs.push_back({{outputs}, InputKind::kUniform, Role::kParameter});
-    result.differentiable.push_back(2);
-  }
-  result.tolerance = 2e-5;
-  return result;
-}
-
-const std::vector<OpCase>& WinogradCases() {
-  static const auto* cases = new std::vector<OpCase>{
-      WinogradCase("whole_tiles", {8, 32, 8, 8}, 32, false),
-      WinogradCase("cut_tiles", {9, 64, 7, 7}, 64, false),
-      WinogradCase("sides_differ_bias", {6, 64, 10, 7}, 80, true),
-      WinogradCase("narrowing", {8, 96, 8, 8}, 32, false),
-  };
-  return *cases;
-}
 INSTANTIATE_TEST_SUITE_P(Winograd, CpuConformance, testing::ValuesIn(WinogradCases()), CaseName);
 
 TEST(CpuConformanceOfWinograd, RunsIt) {
@@ -94,11 +69,29 @@ TEST(CpuConformanceOfWinograd, RunsIt) {
     options.gradients = true;
     const auto run = RunOnBackend(op_case, CpuBackend(), options);
     ASSERT_TRUE(run.ok()) << run.status();
+    const bool ours = op_case.name.starts_with("ours");
     for (const Step& step : run->program->steps()) {
       if (step.flops == 0) continue;
-      EXPECT_NE(step.kernel_name.find("wino"), std::string::npos)
+      EXPECT_NE(step.kernel_name.find(ours ? "fovea:winograd" : "wino"), std::string::npos)
           << op_case.name << " " << step.op << " " << step.kernel_name;
     }
+  }
+}
+
+// At one width the threads' shares are fixed, and so is the order of every sum.
+TEST(CpuConformanceOfWinograd, RepeatsBitByBit) {
+  if (cpu::BlockChannels() < 16) GTEST_SKIP() << "Winograd's kernels need AVX-512";
+  for (const OpCase& op_case : WinogradCases()) {
+    RunOptions options;
+    options.compile.training = true;
+    options.compile.layout_plan = LayoutPlan::kBlockedWinograd;
+    options.compile.width = 2;
+    options.gradients = true;
+    const auto first = RunOnBackend(op_case, CpuBackend(), options);
+    const auto second = RunOnBackend(op_case, CpuBackend(), options);
+    ASSERT_TRUE(first.ok() && second.ok()) << first.status() << second.status();
+    const absl::Status same = CompareOutputs(first->outputs, second->outputs, 0);
+    EXPECT_TRUE(same.ok()) << op_case.name << ": " << same;
   }
 }
 
