@@ -43,7 +43,8 @@ struct Tiles {
   int64_t first = 0, count = 0;
 };
 
-// ---- Buffers: points are [36, tiles, channels] with `stride` tiles a point, weights [36, in, out].
+// ---- Buffers: points are [36, tiles, channels] with `stride` tiles a point, weights [36, in,
+// out].
 
 // points = Bᵀ x B of the tiles' inputs; outside of the image x is 0.
 void TransformInputs(const Problem& problem, const float* x, Tiles tiles, int64_t stride,
