@@ -6,8 +6,9 @@
 The peer of bench_training_speed: the same nets (resnet8, resnet20 with projection shortcuts;
 resnet18), ten labels, random uint8 pixels normalised in the step, cross-entropy, SGD with momentum
 and weight decay. Settings tried: memory format, TorchScript or eager, number of threads, and for
-bf16 autocast. Each runs S seconds (default 2); then the best of each precision runs again, in turns
-with the other, and the median of those counts.
+bf16 autocast; training/speed.py has glibc's malloc keep memory between steps besides. Each runs S
+seconds (default 2); then the best of each precision runs again, in turns with the other, and the
+median of those counts.
     resnet8_28x28x1_b128.torch_fp32.images_per_second
     resnet8_28x28x1_b128.torch_bf16.images_per_second
 The settings that won go to stderr. With --serve-step PRECISION the winner of that precision is kept

@@ -50,6 +50,7 @@ bool OneDnnPays(const ConvProblem& problem) {
 //   32, 14              1.27 / 1.50     1.13 / 1.60        1.28 / 2.08             1.15 / 1.28
 //   64, 7               1.26 / 1.07     1.16 / 1.09        1.07 / 1.28             1.01 / 1.51
 //   64, 56              3.99 / 3.21     3.55 / 3.36        4.24 / 3.70
+// The bound of a small plane lies somewhere between those of the last two lines.
 // In bf16 the direct kernel has twice the multiplications a second, and wins the other directions.
 bool OursPays(const ConvProblem& problem) {
   constexpr int64_t kFewChannels = 32, kSmallPlane = 16 * 16;

@@ -5,7 +5,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/products.h"
@@ -58,21 +57,20 @@ int64_t WeightPoints(const winograd::Problem& problem) {
 }
 
 // y = conv(x, w), or with `turned` the data gradient, where x is the gradient of the output.
-Lowered LowerProduct(const winograd::Problem& problem, bool turned, int x, int w) {
+Lowered LowerProduct(const winograd::Problem& problem, bool turned) {
   const Division division(problem, WeightPoints(problem));
   const int64_t in = problem.x.channels, out = problem.y.channels;
-  const auto transform = turned ? winograd::TransformTurnedWeights : winograd::TransformWeights;
   return LowerHost(
       "fovea:winograd_4x3", division.bytes(),
       [=](Addresses inputs, Addresses outputs, void* memory) {
         float* const weights = static_cast<float*>(memory);
         ParallelRanges(out, winograd::kLanes, [&](int64_t begin, int64_t end) {
-          transform(At<float>(inputs, w), in, out, begin, end, weights);
+          winograd::TransformWeights(At<float>(inputs, 1), turned, in, out, begin, end, weights);
         });
         division.ForChunks([&](int64_t part, Tiles tiles) {
           float* const x_points = division.XPoints(weights, part);
           float* const y_points = division.YPoints(weights, part);
-          winograd::TransformInputs(problem, At<float>(inputs, x), tiles, division.chunk, x_points);
+          winograd::TransformInputs(problem, At<float>(inputs, 0), tiles, division.chunk, x_points);
           winograd::Multiply(x_points, weights, in, out, tiles.count, division.chunk, y_points);
           winograd::TransformOutputs(problem, y_points, tiles, division.chunk,
                                      At<float>(outputs, 0));
@@ -117,11 +115,11 @@ Lowered LowerOwnWinograd(const ConvProblem& problem) {
       ImagesOf(problem.x), ImagesOf(problem.y), problem.x.dims[0], {pad[0], pad[1]}};
   switch (problem.direction) {
     case Direction::kForward:
-      return LowerProduct(forward, /*turned=*/false, 0, 1);
+      return LowerProduct(forward, /*turned=*/false);
     case Direction::kBackwardData: {
       const winograd::Problem backward = {
           forward.y, forward.x, forward.batch, {2 - pad[0], 2 - pad[1]}};
-      return LowerProduct(backward, /*turned=*/true, 0, 1);
+      return LowerProduct(backward, /*turned=*/true);
     }
     case Direction::kBackwardWeights:
       break;

@@ -347,20 +347,12 @@ FOVEA_AVX512 void MultiplyGradients(const float* x, const float* dy, int64_t in,
   }
 }
 
-void TransformWeights(const float* w, int64_t in, int64_t out, int64_t begin, int64_t end,
-                      float* points) {
+void TransformWeights(const float* w, bool turned, int64_t in, int64_t out, int64_t begin,
+                      int64_t end, float* points) {
   for (int64_t c = 0; c < in; ++c) {
     for (int64_t o = begin; o < end; ++o) {
-      TransformFilter(w + (o * in + c) * 9, false, in * out, points + c * out + o);
-    }
-  }
-}
-
-void TransformTurnedWeights(const float* w, int64_t in, int64_t out, int64_t begin, int64_t end,
-                            float* points) {
-  for (int64_t c = 0; c < in; ++c) {
-    for (int64_t o = begin; o < end; ++o) {
-      TransformFilter(w + (c * out + o) * 9, true, in * out, points + c * out + o);
+      const int64_t filter = turned ? c * out + o : o * in + c;
+      TransformFilter(w + filter * 9, turned, in * out, points + c * out + o);
     }
   }
 }

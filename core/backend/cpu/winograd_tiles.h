@@ -70,12 +70,10 @@ void Multiply(const float* x, const float* w, int64_t in, int64_t out, int64_t t
 void MultiplyGradients(const float* x, const float* dy, int64_t in, int64_t out, int64_t tiles,
                        int64_t stride, float* dw);
 
-// Weights [out, in, 3, 3] of the outputs [begin, end) to points [36, in, out].
-void TransformWeights(const float* w, int64_t in, int64_t out, int64_t begin, int64_t end,
-                      float* points);
-// The same of the data gradient: w is [in, out, 3, 3] and turned.
-void TransformTurnedWeights(const float* w, int64_t in, int64_t out, int64_t begin, int64_t end,
-                            float* points);
+// Weights [out, in, 3, 3] of the outputs [begin, end) to points [36, in, out]. `turned`: those of
+// the data gradient, from [in, out, 3, 3].
+void TransformWeights(const float* w, bool turned, int64_t in, int64_t out, int64_t begin,
+                      int64_t end, float* points);
 // dw [out, in, 3, 3] = Gᵀ (the sum of `parts` points [36, in, out]) G, of the inputs [begin, end).
 void TransformWeightGradients(const float* points, int parts, int64_t in, int64_t out,
                               int64_t begin, int64_t end, float* dw);
