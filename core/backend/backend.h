@@ -81,6 +81,9 @@ struct Lowered {
   std::shared_ptr<const Kernel> kernel;
   std::string kernel_name;  // the library's own name for the implementation
   size_t scratch_bytes = 0;
+  // Whether all such kernels of a program have their scratch at one address, so that each thread
+  // finds its part of it in the cache of its own core.
+  bool scratch_stays = false;
   // Bytes of each output where they differ from Backend::Bytes (opaque ones); empty or one each.
   std::vector<size_t> output_bytes;
   // Output 0 must have the address of this input (a residual that is summed in place); −1: none.

@@ -211,25 +211,38 @@ std::string ProgramBuilder::PreparedKey(ValueId value) const {
 
 void ProgramBuilder::PlanArena(bool prologue, size_t* arena_bytes) {
   std::vector<Usage> usages;
-  std::vector<std::pair<bool, size_t>> owner;  // (is scratch, storage or node)
+  std::vector<size_t*> offsets;  // of each usage
+  const auto add = [&](const Usage& usage, size_t* offset) {
+    if (usage.bytes == 0) return;
+    usages.push_back(usage);
+    offsets.push_back(offset);
+  };
   for (size_t i = 0; i < storages_.size(); ++i) {
-    if (storages_[i].placed || storage_in_prologue_[i] != prologue) continue;
-    usages.push_back({storages_[i].first, storages_[i].last, storages_[i].bytes});
-    owner.emplace_back(false, i);
+    Storage& storage = storages_[i];
+    if (storage.placed || storage_in_prologue_[i] != prologue) continue;
+    add({storage.first, storage.last, storage.bytes}, &storage.location.offset);
   }
-  for (size_t i = 0; i < lowered_.size(); ++i) {
-    if (lowered_[i].scratch_bytes == 0 || in_prologue_[i] != prologue) continue;
-    usages.push_back({static_cast<int>(i), static_cast<int>(i), lowered_[i].scratch_bytes});
-    owner.emplace_back(true, i);
+  const int nodes = static_cast<int>(lowered_.size());
+  Usage staying = {0, nodes - 1, 0};
+  size_t staying_offset = 0;
+  for (int i = 0; i < nodes; ++i) {
+    if (in_prologue_[i] != prologue) continue;
+    if (lowered_[i].scratch_stays) {
+      staying.bytes = std::max(staying.bytes, lowered_[i].scratch_bytes);
+    } else {
+      add({i, i, lowered_[i].scratch_bytes}, &scratch_offset_[i]);
+    }
   }
+  add(staying, &staying_offset);
   const MemoryPlan plan = PlanMemory(usages);
   for (size_t k = 0; k < usages.size(); ++k) {
-    if (owner[k].first) {
-      scratch_offset_[owner[k].second] = plan.offsets[k];
-    } else {
-      storages_[owner[k].second].location.offset = plan.offsets[k];
-    }
+    *offsets[k] = plan.offsets[k];
     if (!prologue) program_->unshared_bytes_ += usages[k].bytes;
+  }
+  for (int i = 0; i < nodes; ++i) {
+    if (in_prologue_[i] == prologue && lowered_[i].scratch_stays) {
+      scratch_offset_[i] = staying_offset;
+    }
   }
   *arena_bytes = plan.total_bytes;
 }

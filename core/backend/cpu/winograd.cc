@@ -3,7 +3,7 @@
 
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/products.h"
-#include "core/backend/cpu/winograd_tiles.h"
+#include "core/backend/cpu/vectors.h"
 
 namespace fovea::cpu {
 namespace {
@@ -57,8 +57,7 @@ bool OursPays(const ConvProblem& problem) {
   const Dims &x = problem.x.dims, &y = problem.y.dims;
   const Conv& conv = problem.conv;
   const auto& pad = conv.window.pad;
-  if (!winograd::IsSupported() || BlockChannels() != winograd::kLanes ||
-      x[1] % winograd::kLanes != 0 || y[1] % winograd::kLanes != 0 ||
+  if (!HasAvx512() || BlockChannels() != kLanes || x[1] % kLanes != 0 || y[1] % kLanes != 0 ||
       *std::max_element(pad.begin(), pad.end()) > 2) {
     return false;
   }

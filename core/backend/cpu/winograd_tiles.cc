@@ -1,38 +1,13 @@
 #include "core/backend/cpu/winograd_tiles.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "core/backend/cpu/vectors.h"
 
 namespace fovea::cpu::winograd {
 namespace {
 
-// The vectors are the compiler's own, so that the text is the same for every processor; where
-// IsSupported() says no they are slow.
-#if defined(__x86_64__)
-#define FOVEA_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,fma")))
-#else
-#define FOVEA_AVX512
-#endif
-#define FOVEA_AVX512_INLINE FOVEA_AVX512 __attribute__((always_inline)) inline
-
-using Vector = float __attribute__((vector_size(64)));
-
-FOVEA_AVX512_INLINE Vector Load(const float* p) {
-  Vector v;
-  std::memcpy(&v, p, sizeof(v));
-  return v;
-}
-FOVEA_AVX512_INLINE Vector Load(const Bf16* p) {
-  using Narrow = uint16_t __attribute__((vector_size(32)));
-  using Wide = uint32_t __attribute__((vector_size(64)));
-  Narrow bits;
-  std::memcpy(&bits, p, sizeof(bits));
-  const Wide wide = __builtin_convertvector(bits, Wide) << 16;
-  Vector v;
-  std::memcpy(&v, &wide, sizeof(v));
-  return v;
-}
-FOVEA_AVX512_INLINE void Store(Vector v, float* p) { std::memcpy(p, &v, sizeof(v)); }
+constexpr float kSixth = 1.0f / 6;
 
 // ---- One dimension of each transform; `step` is the distance between the values read.
 
@@ -77,11 +52,24 @@ FOVEA_AVX512_INLINE void GradientTransform(const Vector* y, int step, Vector* z)
 FOVEA_AVX512_INLINE void WeightGradientTransform(const Vector* u, int step, Vector* w) {
   const Vector u0 = u[0], u1 = u[step], u2 = u[2 * step], u3 = u[3 * step], u4 = u[4 * step],
                u5 = u[5 * step];
-  const Vector sum1 = (u1 + u2) / 6, difference1 = u2 - u1;
-  const Vector sum2 = u3 + u4, difference2 = u3 - u4;
-  w[0] = u0 / 4 - sum1 + sum2 / 24;
-  w[1] = difference1 / 6 + difference2 / 12;
-  w[2] = sum2 / 6 - sum1 + u5;
+  const Vector sum1 = (u1 + u2) * kSixth, difference1 = u2 - u1;
+  const Vector sum2 = (u3 + u4) * kSixth, difference2 = u3 - u4;
+  w[0] = u0 * 0.25f - sum1 + sum2 * 0.25f;
+  w[1] = difference1 * kSixth + difference2 * (kSixth / 2);
+  w[2] = sum2 - sum1 + u5;
+}
+
+// G: 3 to 6.
+FOVEA_AVX512_INLINE void WeightTransform(const Vector* w, int step, Vector* u) {
+  const Vector w0 = w[0], w1 = w[step], w2 = w[2 * step];
+  const Vector even1 = (w0 + w2) * -kSixth, odd1 = w1 * kSixth;
+  const Vector even2 = w0 * (kSixth / 4) + w2 * kSixth, odd2 = w1 * (kSixth / 2);
+  u[0] = w0 * 0.25f;
+  u[1] = even1 - odd1;
+  u[2] = even1 + odd1;
+  u[3] = even2 + odd2;
+  u[4] = even2 - odd2;
+  u[5] = w2;
 }
 
 // ---- Tiles.
@@ -241,40 +229,7 @@ FOVEA_AVX512_INLINE void MultiplyColumns(const float* x, const float* dy, int64_
   for (int c = 0; c < kLanes; ++c) Store(sums[c], dw + c * out);
 }
 
-// G w Gᵀ of one 3x3 filter, each of its 36 values `stride` apart.
-void TransformFilter(const float* w, bool turned, int64_t stride, float* points) {
-  constexpr float kG[6][3] = {{1.0f / 4, 0, 0},
-                              {-1.0f / 6, -1.0f / 6, -1.0f / 6},
-                              {-1.0f / 6, 1.0f / 6, -1.0f / 6},
-                              {1.0f / 24, 1.0f / 12, 1.0f / 6},
-                              {1.0f / 24, -1.0f / 12, 1.0f / 6},
-                              {0, 0, 1}};
-  float half[6][3];
-  for (int i = 0; i < 6; ++i) {
-    for (int j = 0; j < 3; ++j) {
-      half[i][j] = 0;
-      for (int k = 0; k < 3; ++k) half[i][j] += kG[i][k] * w[turned ? 8 - (3 * k + j) : 3 * k + j];
-    }
-  }
-  for (int i = 0; i < 6; ++i) {
-    for (int j = 0; j < 6; ++j) {
-      float sum = 0;
-      for (int k = 0; k < 3; ++k) sum += half[i][k] * kG[j][k];
-      points[(6 * i + j) * stride] = sum;
-    }
-  }
-}
-
 }  // namespace
-
-bool IsSupported() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl");
-#else
-  return false;
-#endif
-}
 
 FOVEA_AVX512 void TransformInputs(const Problem& problem, const float* x, Tiles tiles,
                                   int64_t stride, float* points) {
@@ -347,18 +302,32 @@ FOVEA_AVX512 void MultiplyGradients(const float* x, const float* dy, int64_t in,
   }
 }
 
-void TransformWeights(const float* w, bool turned, int64_t in, int64_t out, int64_t begin,
-                      int64_t end, float* points) {
+FOVEA_AVX512 void TransformWeights(const float* w, bool turned, int64_t in, int64_t out,
+                                   float* points) {
   for (int64_t c = 0; c < in; ++c) {
-    for (int64_t o = begin; o < end; ++o) {
-      const int64_t filter = turned ? c * out + o : o * in + c;
-      TransformFilter(w + filter * 9, turned, in * out, points + c * out + o);
+    for (int64_t o = 0; o < out; o += kLanes) {
+      float lanes[9][kLanes];
+      for (int64_t lane = 0; lane < kLanes; ++lane) {
+        const float* filter = w + (turned ? c * out + o + lane : (o + lane) * in + c) * 9;
+        for (int i = 0; i < 9; ++i) lanes[i][lane] = filter[turned ? 8 - i : i];
+      }
+      Vector filters[9], half[18], line[6];
+      for (int i = 0; i < 9; ++i) filters[i] = Load(lanes[i]);
+      for (int j = 0; j < 3; ++j) {
+        WeightTransform(filters + j, 3, line);
+        for (int i = 0; i < 6; ++i) half[3 * i + j] = line[i];
+      }
+      for (int i = 0; i < 6; ++i) {
+        WeightTransform(half + 3 * i, 1, line);
+        for (int j = 0; j < 6; ++j) Store(line[j], points + ((6 * i + j) * in + c) * out + o);
+      }
     }
   }
 }
 
-FOVEA_AVX512 void TransformWeightGradients(const float* points, int parts, int64_t in, int64_t out,
-                                           int64_t begin, int64_t end, float* dw) {
+FOVEA_AVX512 void TransformWeightGradients(const float* points, int64_t stride, int parts,
+                                           int64_t in, int64_t out, int64_t begin, int64_t end,
+                                           float* dw) {
   const int64_t point = in * out;
   for (int64_t c = begin; c < end; ++c) {
     for (int64_t o = 0; o < out; o += kLanes) {
@@ -367,7 +336,7 @@ FOVEA_AVX512 void TransformWeightGradients(const float* points, int parts, int64
       for (int p = 0; p < kPoints; ++p) {
         sums[p] = Load(from + p * point);
         for (int part = 1; part < parts; ++part) {
-          sums[p] += Load(from + (part * kPoints + p) * point);
+          sums[p] += Load(from + part * stride + p * point);
         }
       }
       for (int j = 0; j < 6; ++j) {

@@ -1,4 +1,4 @@
-// Winograd's F(4x4, 3x3) on the blocked layout, for AVX-512. Private to this folder.
+// Winograd's F(4x4, 3x3) on the blocked layout, for AVX-512 (vectors.h). Private to this folder.
 //
 // A 3x3 convolution of stride 1 is computed tile by tile: 4x4 outputs from 6x6 inputs. Tiles,
 // weights and their gradients are transformed to 36 points, at each of which the convolution is a
@@ -12,12 +12,12 @@
 #include <array>
 #include <cstdint>
 
+#include "core/backend/cpu/vectors.h"
 #include "core/tensor/half.h"
 
 namespace fovea::cpu::winograd {
 
 inline constexpr int kPoints = 36;
-inline constexpr int64_t kLanes = 16;  // floats of a vector, channels of a block
 
 // Images of `channels`, in blocks of kLanes: [N, channels/16, height, width, 16].
 struct Images {
@@ -34,9 +34,6 @@ struct Problem {
   int64_t tile_columns() const { return (y.width + 3) / 4; }
   int64_t tiles() const { return batch * tile_rows() * tile_columns(); }
 };
-
-// Whether the processor has the instructions.
-bool IsSupported();
 
 // Tiles [first, first + count), in order of image, row and column.
 struct Tiles {
@@ -70,12 +67,12 @@ void Multiply(const float* x, const float* w, int64_t in, int64_t out, int64_t t
 void MultiplyGradients(const float* x, const float* dy, int64_t in, int64_t out, int64_t tiles,
                        int64_t stride, float* dw);
 
-// Weights [out, in, 3, 3] of the outputs [begin, end) to points [36, in, out]. `turned`: those of
-// the data gradient, from [in, out, 3, 3].
-void TransformWeights(const float* w, bool turned, int64_t in, int64_t out, int64_t begin,
-                      int64_t end, float* points);
-// dw [out, in, 3, 3] = Gᵀ (the sum of `parts` points [36, in, out]) G, of the inputs [begin, end).
-void TransformWeightGradients(const float* points, int parts, int64_t in, int64_t out,
-                              int64_t begin, int64_t end, float* dw);
+// Weights [out, in, 3, 3] to points [36, in, out]. `turned`: those of the data gradient, from
+// [in, out, 3, 3].
+void TransformWeights(const float* w, bool turned, int64_t in, int64_t out, float* points);
+// dw [out, in, 3, 3] = Gᵀ (the sum of `parts` points [36, in, out]) G, of the inputs [begin, end);
+// `stride` floats lie between the beginnings of two parts.
+void TransformWeightGradients(const float* points, int64_t stride, int parts, int64_t in,
+                              int64_t out, int64_t begin, int64_t end, float* dw);
 
 }  // namespace fovea::cpu::winograd
