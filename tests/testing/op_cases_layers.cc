@@ -207,6 +207,7 @@ void AddNorm(std::vector<OpCase>& cases) {
   cases.push_back(TrainingCase("relu", {4, 16, 5, 5}, {1e-5f, true}));
   cases.push_back(TrainingCase("odd_channels", {3, 17, 4, 6}, {}));
   cases.push_back(TrainingCase("odd_channels_relu", {3, 3, 7, 5}, {1e-5f, true}));
+  cases.push_back(TrainingCase("large_planes", {2, 33, 17, 16}, {}));
   cases.push_back(TrainingCase("batch1", {1, 32, 6, 6}, {}));
   cases.push_back(TrainingCase("1x1_image", {8, 16, 1, 1}, {}));
   cases.push_back(TrainingCase("large_epsilon", {2, 8, 4, 4}, {0.1f, true}));

@@ -1,4 +1,6 @@
-// Batch normalisation, its training form and its gradient through oneDNN.
+// Batch normalisation, its training form and its gradient through oneDNN, where batch_norm.cc has
+// no kernel of our own.
+#include "core/backend/cpu/batch_norm.h"
 #include "core/backend/cpu/lower.h"
 #include "core/backend/cpu/onednn.h"
 #include "core/base/status.h"
@@ -36,6 +38,7 @@ absl::StatusOr<Lowered> LowerBatchNorm(const NodeView& view, const BatchNorm& no
 
 absl::StatusOr<Lowered> LowerBatchNormTraining(const NodeView& view,
                                                const BatchNormTraining& norm) {
+  if (HasOwnBatchNorm(view.in(0))) return LowerOwnBatchNormTraining(view, norm);
   ASSIGN_OR_RETURN(const PrimitiveDesc desc,
                    CreateForward(DescOf(view.in(0)), norm.epsilon, TrainingFlags(norm.relu),
                                  dnnl_forward_training));
@@ -52,6 +55,7 @@ absl::StatusOr<Lowered> LowerBatchNormTraining(const NodeView& view,
 
 absl::StatusOr<Lowered> LowerBatchNormBackward(const NodeView& view,
                                                const BatchNormBackward& norm) {
+  if (HasOwnBatchNorm(view.in(0))) return LowerOwnBatchNormBackward(view, norm);
   const Desc x = DescOf(view.in(0)), dy = DescOf(view.in(1));
   const unsigned flags = TrainingFlags(norm.relu);
   ASSIGN_OR_RETURN(const PrimitiveDesc hint,
