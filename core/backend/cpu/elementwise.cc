@@ -8,6 +8,7 @@
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/lower.h"
+#include "core/backend/cpu/vectors.h"
 #include "core/ops/activation.h"
 #include "core/tensor/half.h"
 
@@ -97,8 +98,37 @@ void AddRange(const ActivationSpec& spec, const float* a, const float* b, float*
   AddLoop(spec, a, b, y, count);
 }
 FOVEA_MULTIVERSION
-void AddRange(const ActivationSpec& spec, const Bf16* a, const Bf16* b, Bf16* y, int64_t count) {
+void AddWithAnyActivation(const ActivationSpec& spec, const Bf16* a, const Bf16* b, Bf16* y,
+                          int64_t count) {
   AddLoop(spec, a, b, y, count);
+}
+
+// The sums of training in bf16, with the processor's own rounding: half the time of the loops.
+template <bool kRelu>
+FOVEA_AVX512 void AddVectors(const Bf16* a, const Bf16* b, Bf16* y, int64_t count) {
+  const int64_t whole = count / kLanes * kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    const Vector sum = Load(a + i) + Load(b + i);
+    Store(kRelu ? (sum > 0 ? sum : Vector{}) : sum, y + i);
+  }
+  for (int64_t i = whole; i < count; ++i) {
+    const float sum = ToFloat(a[i]) + ToFloat(b[i]);
+    y[i] = FromFloat<Bf16>(kRelu && sum <= 0 ? 0 : sum);
+  }
+}
+
+FOVEA_AVX512 void ReluBackwardVectors(const Bf16* v, const Bf16* dy, Bf16* dx, int64_t count) {
+  const int64_t whole = count / kLanes * kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    Store(Load(v + i) > 0 ? Load(dy + i) : Vector{}, dx + i);
+  }
+  for (int64_t i = whole; i < count; ++i) dx[i] = ToFloat(v[i]) > 0 ? dy[i] : Bf16{};
+}
+
+void AddRange(const ActivationSpec& spec, const Bf16* a, const Bf16* b, Bf16* y, int64_t count) {
+  if (HasBf16() && spec.kind == Activation::kNone) return AddVectors<false>(a, b, y, count);
+  if (HasBf16() && spec.kind == Activation::kRelu) return AddVectors<true>(a, b, y, count);
+  AddWithAnyActivation(spec, a, b, y, count);
 }
 
 FOVEA_MULTIVERSION
@@ -107,9 +137,14 @@ void ActivateBackwardRange(const ActivationSpec& spec, const float* v, const flo
   ActivateBackwardLoop(spec, v, dy, dx, count);
 }
 FOVEA_MULTIVERSION
-void ActivateBackwardRange(const ActivationSpec& spec, const Bf16* v, const Bf16* dy, Bf16* dx,
+void AnyActivationBackward(const ActivationSpec& spec, const Bf16* v, const Bf16* dy, Bf16* dx,
                            int64_t count) {
   ActivateBackwardLoop(spec, v, dy, dx, count);
+}
+void ActivateBackwardRange(const ActivationSpec& spec, const Bf16* v, const Bf16* dy, Bf16* dx,
+                           int64_t count) {
+  if (HasBf16() && spec.kind == Activation::kRelu) return ReluBackwardVectors(v, dy, dx, count);
+  AnyActivationBackward(spec, v, dy, dx, count);
 }
 
 // Clears the channels behind the last one, in the last block of every example.
