@@ -32,6 +32,7 @@
 #include "server/services/classifier_service.h"
 #include "server/services/dataset_registry.h"
 #include "server/services/datasets_service.h"
+#include "server/services/inference_service.h"
 #include "server/services/jobs_service.h"
 #include "server/services/models_service.h"
 #include "server/serving/model_manager.h"
@@ -42,7 +43,7 @@ namespace fovea {
 namespace {
 
 constexpr const char* kServices[] = {"fovea.v1.Classifier", "fovea.v1.Jobs", "fovea.v1.Models",
-                                     "fovea.v1.Datasets"};
+                                     "fovea.v1.Datasets", "inference.GRPCInferenceService"};
 constexpr int kWorkers = 4;
 constexpr int kWorkerQueue = 1024;
 constexpr int kWatchers = 2;
@@ -111,6 +112,8 @@ class ServerApp : public App {
   void MakeServices(const Cores& cores);
   absl::Status Listen();
   void SetHealth(const std::string& service, bool serving);
+  // Whether every model has been tried, and the server is not draining.
+  bool IsReady();
   absl::Status CheckUnused(const std::string& dataset);
 
   const Config config_;
@@ -133,7 +136,8 @@ class ServerApp : public App {
   std::unique_ptr<grpc::Server> server_;
 
   absl::Mutex health_mutex_;
-  bool ready_ ABSL_GUARDED_BY(health_mutex_) = false;  // the server exists
+  bool listening_ ABSL_GUARDED_BY(health_mutex_) = false;  // the server exists
+  bool ready_ ABSL_GUARDED_BY(health_mutex_) = false;      // every model has been tried
   bool draining_ ABSL_GUARDED_BY(health_mutex_) = false;
 };
 
@@ -246,6 +250,15 @@ void ServerApp::MakeServices(const Cores& cores) {
   classifier.evaluation_width = config_.width;
   classifier.limits = config_.limits;
   services_.push_back(MakeClassifierService(classifier));
+
+  InferenceServiceOptions inference;
+  inference.manager = models_.get();
+  inference.predictor = predictor_.get();
+  inference.metrics = &metrics_;
+  inference.ready = [this] { return IsReady(); };
+  inference.version = FOVEA_VERSION;
+  inference.limits = config_.limits;
+  services_.push_back(MakeInferenceService(std::move(inference)));
 }
 
 absl::Status ServerApp::Listen() {
@@ -265,15 +278,21 @@ absl::Status ServerApp::Listen() {
   }
   ASSIGN_OR_RETURN(metrics_port_, metrics_.Serve(config_.metrics));
   absl::MutexLock lock(&health_mutex_);
-  ready_ = true;
+  listening_ = true;
   server_->GetHealthCheckService()->SetServingStatus(false);
   return absl::OkStatus();
 }
 
 void ServerApp::SetHealth(const std::string& service, bool serving) {
   absl::MutexLock lock(&health_mutex_);
-  if (!ready_ || draining_) return;
+  if (!listening_ || draining_) return;
+  if (service.empty()) ready_ = serving;
   server_->GetHealthCheckService()->SetServingStatus(service, serving);
+}
+
+bool ServerApp::IsReady() {
+  absl::MutexLock lock(&health_mutex_);
+  return ready_ && !draining_;
 }
 
 absl::Status ServerApp::CheckUnused(const std::string& dataset) {
@@ -288,7 +307,7 @@ void ServerApp::Drain() {
     absl::MutexLock lock(&health_mutex_);
     if (draining_) return;
     draining_ = true;
-    if (ready_) server_->GetHealthCheckService()->Shutdown();
+    if (listening_) server_->GetHealthCheckService()->Shutdown();
   }
   LogInfo("server drains");
   job_feed_.Close();

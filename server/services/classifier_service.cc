@@ -17,6 +17,7 @@
 #include "server/rpc/errors.h"
 #include "server/services/dataset_convert.h"
 #include "server/services/evaluation.h"
+#include "server/services/model_errors.h"
 #include "server/services/predict_reactor.h"
 #include "server/services/watch_reactor.h"
 
@@ -31,10 +32,6 @@ constexpr int kEvaluationNice = 10;
 
 absl::Status AboutDataset(absl::Status status) {
   return absl::IsNotFound(status) ? WithReason(std::move(status), "DATASET_NOT_FOUND") : status;
-}
-
-absl::Status AboutModel(absl::Status status) {
-  return absl::IsNotFound(status) ? WithReason(std::move(status), "MODEL_NOT_FOUND") : status;
 }
 
 class ClassifierService : public v1::Classifier::CallbackService {

@@ -13,6 +13,7 @@
 #include "fovea/v1/models.grpc.pb.h"
 #include "server/rpc/call.h"
 #include "server/rpc/errors.h"
+#include "server/services/model_errors.h"
 #include "server/services/paging.h"
 
 namespace fovea {
@@ -20,10 +21,6 @@ namespace {
 
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
-
-absl::Status AboutModel(absl::Status status) {
-  return absl::IsNotFound(status) ? WithReason(std::move(status), "MODEL_NOT_FOUND") : status;
-}
 
 v1::ModelState ToProto(ModelManager::State state) {
   switch (state) {

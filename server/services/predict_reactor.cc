@@ -13,6 +13,7 @@
 #include "core/model/open_set.h"
 #include "google/protobuf/util/time_util.h"
 #include "server/rpc/errors.h"
+#include "server/services/model_errors.h"
 #include "server/serving/scoring.h"
 
 namespace fovea {
@@ -67,12 +68,6 @@ absl::Status CheckForModel(const v1::PredictRequest& request, const ServedVersio
   return absl::OkStatus();
 }
 
-// Errors that are about the picture's bytes, not about the server.
-bool IsAboutImage(const absl::Status& status) {
-  return absl::IsInvalidArgument(status) || absl::IsOutOfRange(status) ||
-         absl::IsUnimplemented(status);
-}
-
 }  // namespace
 
 absl::Status CheckPredictRequest(const v1::PredictRequest& request, const Limits& limits) {
@@ -111,11 +106,7 @@ PredictReactor::PredictReactor(const Method& method, grpc::CallbackServerContext
   if (request_.has_version()) version = request_.version();
   shared_.manager->Acquire(request_.model(), version, [this](absl::StatusOr<ModelHandle> model) {
     if (model.ok()) return Begin(*std::move(model));
-    absl::Status status = model.status();
-    if (absl::IsNotFound(status)) status = WithReason(status, "MODEL_NOT_FOUND");
-    if (absl::IsUnavailable(status)) status = WithRetryDelay(status, absl::Seconds(10));
-    if (absl::IsResourceExhausted(status)) status = WithRetryDelay(status, absl::Seconds(1));
-    Finish(call_.End(status));
+    Finish(call_.End(AboutModel(model.status())));
   });
 }
 
@@ -154,20 +145,13 @@ void PredictReactor::End(const PredictResult& result) {
   *timings->mutable_queue() = ToProto(result.queue);
   *timings->mutable_compute() = ToProto(result.compute);
   *timings->mutable_total() = ToProto(total);
-  const PredictMetrics& metrics = shared_.metrics;
-  metrics.decode.Observe(absl::ToDoubleSeconds(result.decode));
-  metrics.queue.Observe(absl::ToDoubleSeconds(result.queue));
-  metrics.compute.Observe(absl::ToDoubleSeconds(result.compute));
-  metrics.total.Observe(absl::ToDoubleSeconds(total));
+  ObservePhases(shared_.metrics, result, total);
   Finish(call_.End(absl::OkStatus()));
 }
 
 absl::Status PredictReactor::Error(const PredictResult& result) const {
   const absl::Status& status = result.status;
-  if (absl::IsResourceExhausted(status)) {
-    return WithRetryDelay(WithReason(status, "QUEUE_FULL"), absl::Milliseconds(100));
-  }
-  if (result.failed_image < 0 || !IsAboutImage(status)) return status;
+  if (result.failed_image < 0 || !IsAboutPicture(status)) return AboutQueue(status);
   const bool raw = request_.images(result.failed_image).has_raw();
   return WithReason(
       InvalidField(FieldOf(result.failed_image, raw ? "raw" : "encoded"), status.message()),

@@ -44,11 +44,7 @@ void ModelManager::Start(const std::function<void()>& done) {
 }
 
 void ModelManager::Acquire(const std::string& model, std::optional<uint64_t> version, Ready ready) {
-  ModelHandle live;
-  {
-    absl::MutexLock lock(&mutex_);
-    live = FindLive(model, version);
-  }
+  ModelHandle live = Live(model, version);
   if (live != nullptr) return ready(std::move(live));
   if (pool_->queued() >= options_.max_waiting) {
     return ready(absl::ResourceExhaustedError("too many requests wait for models to be loaded"));
@@ -56,6 +52,22 @@ void ModelManager::Acquire(const std::string& model, std::optional<uint64_t> ver
   pool_->Schedule([=, this, ready = std::move(ready)]() mutable {
     LoadFor(model, version, version.has_value(), std::move(ready));
   });
+}
+
+ModelHandle ModelManager::Live(const std::string& model, std::optional<uint64_t> version) {
+  absl::MutexLock lock(&mutex_);
+  return FindLive(model, version);
+}
+
+std::vector<uint64_t> ModelManager::LiveVersions(const std::string& model) const {
+  std::vector<uint64_t> versions;
+  absl::MutexLock lock(&mutex_);
+  const auto found = models_.find(model);
+  if (found == models_.end()) return versions;
+  for (const auto& [version, entry] : found->second) {
+    if (entry.state == State::kServing) versions.push_back(version);
+  }
+  return versions;
 }
 
 absl::StatusOr<ModelHandle> ModelManager::AcquireBlocking(const std::string& model,

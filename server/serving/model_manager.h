@@ -52,7 +52,11 @@ class ModelManager {
   // version; Unavailable when it could not be loaded; ResourceExhausted when too many wait.
   using Ready = absl::AnyInvocable<void(absl::StatusOr<ModelHandle>)>;
   void Acquire(const std::string& model, std::optional<uint64_t> version, Ready ready);
-  // The same for threads that may wait.
+  // The handle that Acquire would give at once; null when there is none. Loads nothing.
+  ModelHandle Live(const std::string& model, std::optional<uint64_t> version);
+  // The versions of a model that are live, rising.
+  std::vector<uint64_t> LiveVersions(const std::string& model) const;
+  // The same as Acquire for threads that may wait.
   absl::StatusOr<ModelHandle> AcquireBlocking(const std::string& model,
                                               std::optional<uint64_t> version);
 

@@ -12,6 +12,14 @@
 
 namespace fovea {
 
+void ObservePhases(const PredictMetrics& metrics, const PredictResult& result,
+                   absl::Duration total) {
+  metrics.decode.Observe(absl::ToDoubleSeconds(result.decode));
+  metrics.queue.Observe(absl::ToDoubleSeconds(result.queue));
+  metrics.compute.Observe(absl::ToDoubleSeconds(result.compute));
+  metrics.total.Observe(absl::ToDoubleSeconds(total));
+}
+
 struct Predictor::Work {
   PredictRequest request;
   Done done;

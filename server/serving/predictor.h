@@ -45,6 +45,10 @@ struct PredictResult {
   absl::Duration decode, queue, compute;
 };
 
+// Records the phases of a request that was answered, and its whole time.
+void ObservePhases(const PredictMetrics& metrics, const PredictResult& result,
+                   absl::Duration total);
+
 class Predictor {
  public:
   struct Options {

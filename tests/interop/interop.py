@@ -26,6 +26,30 @@ def skip(reason):
     sys.exit(SKIPPED)
 
 
+def require_pypi(what):
+    """Skips unless packages may be fetched from PyPI."""
+    if not os.environ.get("FOVEA_INTEROP_PYPI"):
+        skip(f"FOVEA_INTEROP_PYPI is not set; with it, {what} is fetched from PyPI")
+
+
+def virtual_environment(*packages):
+    """Python of an environment with these packages of PyPI; made once under the build folder."""
+    name = re.sub(r"\W+", "-", "-".join(packages))
+    folder = os.path.join(os.environ["FOVEA_INTEROP_DIR"], "venv", name)
+    python = os.path.join(folder, "bin", "python")
+    try:
+        if not os.path.exists(os.path.join(folder, "ready")):
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True,
+                           capture_output=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *packages],
+                           check=True, capture_output=True, timeout=300)
+            with open(os.path.join(folder, "ready"), "w", encoding="utf-8"):
+                pass
+    except (subprocess.SubprocessError, OSError) as error:
+        skip(f"no {', '.join(packages)} from PyPI: {error}")
+    return python
+
+
 class Server:
     """fovea-server on free loopback ports with a data folder of its own; a context manager."""
 

@@ -7,13 +7,11 @@ FOVEA_INTEROP_PYPI is set and PyPI can be reached.
 import json
 import os
 import subprocess
-import sys
 import unittest
 
 import interop
 
-if not os.environ.get("FOVEA_INTEROP_PYPI"):
-    interop.skip("FOVEA_INTEROP_PYPI is not set; with it, ONNX Runtime is fetched from PyPI")
+interop.require_pypi("ONNX Runtime")
 try:
     import grpc  # noqa: F401
 except ImportError:
@@ -37,26 +35,9 @@ json.dump(rows, sys.stdout)
 """
 
 
-def virtual_environment():
-    """Python of an environment with onnxruntime; made once under the build folder."""
-    folder = os.path.join(os.environ["FOVEA_INTEROP_DIR"], "venv")
-    python = os.path.join(folder, "bin", "python")
-    try:
-        if not os.path.exists(os.path.join(folder, "ready")):
-            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True,
-                           capture_output=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", "onnxruntime", "numpy"],
-                           check=True, capture_output=True, timeout=300)
-            with open(os.path.join(folder, "ready"), "w", encoding="utf-8"):
-                pass
-    except (subprocess.SubprocessError, OSError) as error:
-        interop.skip(f"no ONNX Runtime from PyPI: {error}")
-    return python
-
-
 class OnnxParity(unittest.TestCase):
     def test_probabilities_agree(self):
-        python = virtual_environment()
+        python = interop.virtual_environment("onnxruntime", "numpy")
         pictures = [(label, interop.pixels(label, 2000 + i))
                     for label in interop.COLOURS for i in range(4)]
         with interop.Server() as server, interop.channel_to(server.address) as channel:

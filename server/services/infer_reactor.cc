@@ -1,0 +1,80 @@
+#include "server/services/infer_reactor.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "core/base/status.h"
+#include "server/rpc/errors.h"
+#include "server/services/model_errors.h"
+
+namespace fovea {
+
+InferReactor::InferReactor(const Method& method, grpc::CallbackServerContext* context,
+                           const PredictReactor::Shared& shared,
+                           const inference::ModelInferRequest* request,
+                           inference::ModelInferResponse* response)
+    : call_(method, context), shared_(shared), request_(*request), response_(response) {
+  const absl::StatusOr<std::optional<uint64_t>> version = ParseVersion(request_.model_version());
+  if (!version.ok()) {
+    Finish(call_.End(AtField(version.status(), "model_version")));
+    return;
+  }
+  AcquireTensorModel(*shared_.manager, request_.model_name(), *version,
+                     [this](absl::StatusOr<TensorModel> model) {
+                       absl::Status status = AboutModel(model.status());
+                       if (status.ok()) status = Begin(*std::move(model));
+                       if (!status.ok()) Finish(call_.End(status));
+                     });
+}
+
+absl::StatusOr<absl::Time> InferReactor::Deadline() const {
+  const auto found = request_.parameters().find("timeout");
+  if (found == request_.parameters().end()) return call_.deadline();
+  const int64_t microseconds = found->second.int64_param();
+  if (microseconds < 1) {
+    return InvalidField("parameters[timeout]", "expected an int64 of at least 1, microseconds");
+  }
+  return std::min(call_.deadline(), call_.arrival() + absl::Microseconds(microseconds));
+}
+
+absl::Status InferReactor::Begin(TensorModel model) {
+  model_ = std::move(model);
+  ASSIGN_OR_RETURN(outputs_, ReadRequestedOutputs(request_, model_));
+  ASSIGN_OR_RETURN(pictures_, ReadPictures(request_, model_, shared_.limits.max_images));
+  PredictRequest request;
+  ASSIGN_OR_RETURN(request.deadline, Deadline());
+  request.model = model_.handle;
+  request.images = pictures_.images;
+  request.cancel = cancel_;
+  shared_.predictor->Predict(std::move(request),
+                             [this](const PredictResult& result) { End(result); });
+  return absl::OkStatus();
+}
+
+void InferReactor::End(const PredictResult& result) {
+  if (!result.status.ok()) {
+    absl::Status status = AboutQueue(result.status);
+    if (result.failed_image >= 0 && IsAboutPicture(status)) {
+      status = WithReason(
+          InvalidField(absl::StrCat("inputs[0], picture ", result.failed_image), status.message()),
+          "BAD_IMAGE");
+    }
+    Finish(call_.End(status));
+    return;
+  }
+  response_->set_model_name(request_.model_name());
+  response_->set_model_version(absl::StrCat(model_.handle->version()));
+  response_->set_id(request_.id());
+  for (const int64_t labels_named : outputs_) {
+    WriteOutput(model_, static_cast<int>(pictures_.images.size()), result.outputs, labels_named,
+                response_);
+  }
+  ObservePhases(shared_.metrics, result, absl::Now() - call_.arrival());
+  Finish(call_.End(absl::OkStatus()));
+}
+
+}  // namespace fovea

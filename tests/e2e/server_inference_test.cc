@@ -1,0 +1,329 @@
+// The Open Inference Protocol over the wire: the same answers as Classifier.Predict.
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "inference/inference.grpc.pb.h"
+#include "tests/e2e/server_fixture.h"
+
+namespace fovea {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+// 8 x 8 grey pixels, as TinyPng draws them: bright at the left for label 0.
+std::string TinyPixels(int label) {
+  std::string pixels;
+  for (int i = 0; i < 64; ++i)
+    pixels.push_back(static_cast<char>((i % 8 < 4) == (label == 0) ? 200 : 20));
+  return pixels;
+}
+
+std::string Element(const std::string& bytes) {
+  const auto length = static_cast<uint32_t>(bytes.size());
+  return std::string(reinterpret_cast<const char*>(&length), sizeof(length)) + bytes;
+}
+
+std::vector<float> Floats(const std::string& raw) {
+  std::vector<float> values(raw.size() / sizeof(float));
+  std::memcpy(values.data(), raw.data(), raw.size());
+  return values;
+}
+
+// The elements of raw BYTES.
+std::vector<std::string> Elements(std::string raw) {
+  std::vector<std::string> elements;
+  while (raw.size() >= 4) {
+    uint32_t length = 0;
+    std::memcpy(&length, raw.data(), 4);
+    elements.push_back(raw.substr(4, length));
+    raw.erase(0, 4 + length);
+  }
+  EXPECT_THAT(raw, IsEmpty());
+  return elements;
+}
+
+class InferenceTest : public ServerTest {
+ protected:
+  void SetUp() override {
+    ServerTest::SetUp();
+    stub_ = inference::GRPCInferenceService::NewStub(channel_);
+  }
+
+  // The model "tiny": 8 x 8 grey pictures, labels left and right.
+  void TrainTiny() {
+    ImportTiny();
+    grpc::Status status;
+    const std::vector<v1::JobEvent> events = Train(TinyTraining(20), &status);
+    ASSERT_EQ(Text(status), "OK");
+    ASSERT_EQ(events.back().state_change().state(), v1::JOB_STATE_SUCCEEDED);
+  }
+
+  // Two pictures of pixels, left then right.
+  static inference::ModelInferRequest PixelRequest() {
+    inference::ModelInferRequest request;
+    request.set_model_name("tiny");
+    request.set_id("seven");
+    auto* input = request.add_inputs();
+    input->set_name("pixels");
+    input->set_datatype("UINT8");
+    for (const int64_t dim : {2, 8, 8, 1}) input->add_shape(dim);
+    request.add_raw_input_contents(TinyPixels(0) + TinyPixels(1));
+    return request;
+  }
+
+  static inference::ModelInferRequest EncodedRequest() {
+    inference::ModelInferRequest request;
+    request.set_model_name("tiny_jpeg");
+    auto* input = request.add_inputs();
+    input->set_name("image");
+    input->set_datatype("BYTES");
+    input->add_shape(2);
+    input->add_shape(1);
+    request.add_raw_input_contents(Element(TinyPng(0, 70)) + Element(TinyPng(1, 70)));
+    return request;
+  }
+
+  std::string Infer(const inference::ModelInferRequest& request) {
+    response_.Clear();
+    return Text(stub_->ModelInfer(Context().get(), request, &response_));
+  }
+
+  // The probabilities that Predict gives for the same pictures, by label index.
+  std::vector<float> Predicted(const std::vector<v1::Image>& images) {
+    v1::PredictRequest request;
+    request.set_model("tiny");
+    for (const v1::Image& image : images) *request.add_images() = image;
+    v1::PredictResponse answer;
+    EXPECT_EQ(Text(classifier_->Predict(Context().get(), request, &answer)), "OK");
+    std::vector<float> probabilities(images.size() * 2);
+    for (size_t i = 0; i < images.size(); ++i) {
+      for (const v1::ScoredLabel& label : answer.predictions(static_cast<int>(i)).labels()) {
+        probabilities[i * 2 + label.index()] = label.probability();
+      }
+    }
+    return probabilities;
+  }
+
+  static v1::Image Raw(const std::string& pixels) {
+    v1::Image image;
+    image.mutable_raw()->set_width(8);
+    image.mutable_raw()->set_height(8);
+    image.mutable_raw()->set_channels(1);
+    image.mutable_raw()->set_pixels(pixels);
+    return image;
+  }
+
+  std::unique_ptr<inference::GRPCInferenceService::Stub> stub_;
+  inference::ModelInferResponse response_;
+};
+
+TEST_F(InferenceTest, AnswersPixelsAndEncodedPicturesAsPredictDoes) {
+  TrainTiny();
+  ASSERT_EQ(Infer(PixelRequest()), "OK");
+  EXPECT_EQ(response_.model_name(), "tiny");
+  EXPECT_EQ(response_.model_version(), "1");
+  EXPECT_EQ(response_.id(), "seven");
+  ASSERT_EQ(response_.outputs_size(), 1);
+  EXPECT_EQ(response_.outputs(0).name(), "probabilities");
+  EXPECT_EQ(response_.outputs(0).datatype(), "FP32");
+  EXPECT_THAT(response_.outputs(0).shape(), ElementsAre(2, 2));
+  ASSERT_EQ(response_.raw_output_contents_size(), 1);
+  const std::vector<float> pixels = Floats(response_.raw_output_contents(0));
+  EXPECT_EQ(pixels, Predicted({Raw(TinyPixels(0)), Raw(TinyPixels(1))}));
+  EXPECT_GT(pixels[0], 0.5f);
+  EXPECT_GT(pixels[3], 0.5f);
+
+  // The same values by other ways.
+  inference::ModelInferRequest request = PixelRequest();
+  request.clear_raw_input_contents();
+  auto* contents = request.mutable_inputs(0)->mutable_contents();
+  for (const char c : TinyPixels(0) + TinyPixels(1)) {
+    contents->add_uint_contents(static_cast<unsigned char>(c));
+  }
+  ASSERT_EQ(Infer(request), "OK");
+  EXPECT_EQ(Floats(response_.raw_output_contents(0)), pixels);
+  request.mutable_inputs(0)->set_datatype("FP32");
+  for (const uint32_t value : contents->uint_contents()) {
+    contents->add_fp32_contents(static_cast<float>(value) + 0.25f);
+  }
+  contents->clear_uint_contents();
+  ASSERT_EQ(Infer(request), "OK");
+  EXPECT_EQ(Floats(response_.raw_output_contents(0)), pixels);
+  std::string raw(reinterpret_cast<const char*>(contents->fp32_contents().data()),
+                  static_cast<size_t>(contents->fp32_contents_size()) * sizeof(float));
+  request.mutable_inputs(0)->clear_contents();
+  request.add_raw_input_contents(std::move(raw));
+  ASSERT_EQ(Infer(request), "OK");
+  EXPECT_EQ(Floats(response_.raw_output_contents(0)), pixels);
+
+  std::vector<v1::Image> images(2);
+  for (const int label : {0, 1}) images[label].set_encoded(TinyPng(label, 70));
+  const std::vector<float> encoded = Predicted(images);
+  ASSERT_EQ(Infer(EncodedRequest()), "OK");
+  EXPECT_EQ(response_.model_name(), "tiny_jpeg");
+  EXPECT_EQ(Floats(response_.raw_output_contents(0)), encoded);
+  request = EncodedRequest();
+  request.mutable_inputs(0)->mutable_shape()->Truncate(1);
+  request.clear_raw_input_contents();
+  for (const int label : {0, 1}) {
+    request.mutable_inputs(0)->mutable_contents()->add_bytes_contents(TinyPng(label, 70));
+  }
+  ASSERT_EQ(Infer(request), "OK");
+  EXPECT_EQ(Floats(response_.raw_output_contents(0)), encoded);
+}
+
+TEST_F(InferenceTest, NamesTheMostProbableLabels) {
+  TrainTiny();
+  inference::ModelInferRequest request = PixelRequest();
+  auto* named = request.add_outputs();
+  named->set_name("probabilities");
+  (*named->mutable_parameters())["classification"].set_int64_param(1);
+  request.add_outputs()->set_name("probabilities");
+  ASSERT_EQ(Infer(request), "OK");
+  ASSERT_EQ(response_.outputs_size(), 2);
+  EXPECT_EQ(response_.outputs(0).datatype(), "BYTES");
+  EXPECT_THAT(response_.outputs(0).shape(), ElementsAre(2, 1));
+  const std::vector<std::string> labels = Elements(response_.raw_output_contents(0));
+  ASSERT_EQ(labels.size(), 2u);
+  EXPECT_THAT(labels[0], HasSubstr(":0:left"));
+  EXPECT_THAT(labels[1], HasSubstr(":1:right"));
+  EXPECT_NEAR(std::stof(labels[0]), Floats(response_.raw_output_contents(1))[0], 1e-6);
+}
+
+TEST_F(InferenceTest, DescribesServerAndModels) {
+  inference::ServerLiveResponse live;
+  ASSERT_EQ(Text(stub_->ServerLive(Context().get(), {}, &live)), "OK");
+  EXPECT_TRUE(live.live());
+  TrainTiny();
+  inference::ServerReadyResponse ready;
+  ASSERT_EQ(Text(stub_->ServerReady(Context().get(), {}, &ready)), "OK");
+  EXPECT_TRUE(ready.ready());
+  inference::ServerMetadataResponse server;
+  ASSERT_EQ(Text(stub_->ServerMetadata(Context().get(), {}, &server)), "OK");
+  EXPECT_EQ(server.name(), "fovea");
+  EXPECT_THAT(server.extensions(), ElementsAre("classification", "model_configuration"));
+
+  const auto is_ready = [&](const std::string& name, const std::string& version) {
+    inference::ModelReadyRequest request;
+    request.set_name(name);
+    request.set_version(version);
+    inference::ModelReadyResponse response;
+    EXPECT_EQ(Text(stub_->ModelReady(Context().get(), request, &response)), "OK");
+    return response.ready();
+  };
+  EXPECT_TRUE(is_ready("tiny", ""));
+  EXPECT_TRUE(is_ready("tiny", "1"));
+  EXPECT_TRUE(is_ready("tiny_jpeg", ""));
+  EXPECT_FALSE(is_ready("tiny", "2"));
+  EXPECT_FALSE(is_ready("other", ""));
+
+  inference::ModelMetadataRequest request;
+  request.set_name("tiny");
+  inference::ModelMetadataResponse model;
+  ASSERT_EQ(Text(stub_->ModelMetadata(Context().get(), request, &model)), "OK");
+  EXPECT_EQ(model.name(), "tiny");
+  EXPECT_THAT(model.versions(), ElementsAre("1"));
+  EXPECT_EQ(model.inputs(0).datatype(), "UINT8");
+  EXPECT_THAT(model.inputs(0).shape(), ElementsAre(-1, 8, 8, 1));
+  EXPECT_THAT(model.outputs(0).shape(), ElementsAre(-1, 2));
+  EXPECT_EQ(model.properties().at("labels"), "left,right");
+
+  inference::ModelConfigRequest about;
+  about.set_name("tiny_jpeg");
+  inference::ModelConfigResponse config;
+  ASSERT_EQ(Text(stub_->ModelConfig(Context().get(), about, &config)), "OK");
+  EXPECT_EQ(config.config().name(), "tiny_jpeg");
+  EXPECT_EQ(config.config().max_batch_size(), 256);
+  EXPECT_EQ(config.config().input(0).data_type(), inference::TYPE_STRING);
+  EXPECT_THAT(config.config().input(0).dims(), ElementsAre(1));
+}
+
+TEST_F(InferenceTest, RefusesWhatDoesNotFitTheModel) {
+  TrainTiny();
+  struct Case {
+    const char* name;
+    void (*change)(inference::ModelInferRequest*);
+    const char* expected;
+  };
+  const std::vector<Case> cases = {
+      {"model", [](auto* r) { r->set_model_name("other"); }, "NOT_FOUND"},
+      {"model of pictures", [](auto* r) { r->set_model_name("other_jpeg"); }, "NOT_FOUND"},
+      {"version", [](auto* r) { r->set_model_version("2"); }, "NOT_FOUND"},
+      {"no version", [](auto* r) { r->set_model_version("new"); }, "found version \"new\""},
+      {"no input", [](auto* r) { r->clear_inputs(); }, "inputs: found 0, expected 1"},
+      {"name", [](auto* r) { r->mutable_inputs(0)->set_name("x"); }, "expected \"pixels\""},
+      {"datatype", [](auto* r) { r->mutable_inputs(0)->set_datatype("INT8"); },
+       "expected UINT8 or FP32"},
+      {"shape", [](auto* r) { r->mutable_inputs(0)->set_shape(1, 9); },
+       "found [2,9,8,1], expected [n,8,8,1]"},
+      {"rank", [](auto* r) { r->mutable_inputs(0)->mutable_shape()->Truncate(3); },
+       "found [2,8,8]"},
+      {"none", [](auto* r) { r->mutable_inputs(0)->set_shape(0, 0); }, "found 0 pictures"},
+      {"many", [](auto* r) { r->mutable_inputs(0)->set_shape(0, 1 << 30); }, "expected 1 to 256"},
+      {"bytes", [](auto* r) { r->mutable_raw_input_contents(0)->pop_back(); },
+       "found 127 bytes, expected 128"},
+      {"both", [](auto* r) { r->mutable_inputs(0)->mutable_contents()->add_uint_contents(1); },
+       "expected one of both"},
+      {"raw", [](auto* r) { r->add_raw_input_contents("x"); }, "raw_input_contents: found 2"},
+      {"range",
+       [](auto* r) {
+         r->mutable_inputs(0)->set_datatype("FP32");
+         const std::vector<float> values(128, 255.5f);
+         r->set_raw_input_contents(0,
+                                   std::string(reinterpret_cast<const char*>(values.data()), 512));
+       },
+       "found 255.5 at value 0, expected pixels in [0, 255]"},
+      {"output", [](auto* r) { r->add_outputs()->set_name("logits"); },
+       "expected \"probabilities\""},
+      {"classification",
+       [](auto* r) {
+         r->add_outputs()->set_name("probabilities");
+         (*r->mutable_outputs(0)->mutable_parameters())["classification"].set_int64_param(0);
+       },
+       "expected an int64 of at least 1"},
+      {"timeout", [](auto* r) { (*r->mutable_parameters())["timeout"].set_int64_param(-1); },
+       "microseconds"},
+      {"length",
+       [](auto* r) {
+         *r = EncodedRequest();
+         r->mutable_raw_input_contents(0)->pop_back();
+       },
+       "after element 1"},
+      {"elements",
+       [](auto* r) {
+         *r = EncodedRequest();
+         r->mutable_inputs(0)->set_shape(0, 3);
+       },
+       "found 2 elements, expected 3"},
+      {"picture",
+       [](auto* r) {
+         *r = EncodedRequest();
+         r->set_raw_input_contents(0, Element(TinyPng(0, 1)) + Element("no picture"));
+       },
+       "inputs[0], picture 1"},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.name);
+    inference::ModelInferRequest request = PixelRequest();
+    each.change(&request);
+    const std::string status = Infer(request);
+    EXPECT_THAT(status, HasSubstr(each.expected));
+    EXPECT_THAT(status, AnyOf(StartsWith("NOT_FOUND"), StartsWith("INVALID_ARGUMENT")));
+  }
+  // The server goes on, and a timeout that is met changes nothing.
+  inference::ModelInferRequest request = PixelRequest();
+  (*request.mutable_parameters())["timeout"].set_int64_param(60'000'000);
+  (*request.mutable_parameters())["priority"].set_uint64_param(1);
+  EXPECT_EQ(Infer(request), "OK");
+  (*request.mutable_parameters())["timeout"].set_int64_param(1);
+  EXPECT_THAT(Infer(request), StartsWith("DEADLINE_EXCEEDED"));
+}
+
+}  // namespace
+}  // namespace fovea
