@@ -15,11 +15,13 @@
 #include "fovea/v1/classifier.grpc.pb.h"
 #include "server/rpc/call.h"
 #include "server/rpc/errors.h"
+#include "server/rpc/status_mapping.h"
 #include "server/services/dataset_convert.h"
 #include "server/services/evaluation.h"
 #include "server/services/model_errors.h"
-#include "server/services/predict_reactor.h"
+#include "server/services/predict_work.h"
 #include "server/services/watch_reactor.h"
+#include "server/services/work_reactors.h"
 
 namespace fovea {
 namespace {
@@ -33,6 +35,20 @@ constexpr int kEvaluationNice = 10;
 absl::Status AboutDataset(absl::Status status) {
   return absl::IsNotFound(status) ? WithReason(std::move(status), "DATASET_NOT_FOUND") : status;
 }
+
+// What PredictStream sends.
+struct StreamAnswer {
+  using Message = v1::PredictStreamResponse;
+  static v1::PredictResponse* Response(const v1::PredictRequest&, Message* message) {
+    return message->mutable_response();
+  }
+  static void SetError(const absl::Status& status, Message* message) {
+    const grpc::Status error = ToGrpcStatus(status);
+    message->mutable_error()->ParseFromString(error.error_details());
+    message->mutable_error()->set_code(error.error_code());
+    message->mutable_error()->set_message(error.error_message());
+  }
+};
 
 class ClassifierService : public v1::Classifier::CallbackService {
  public:
@@ -58,7 +74,12 @@ class ClassifierService : public v1::Classifier::CallbackService {
 
   ServerUnaryReactor* Predict(CallbackServerContext* context, const v1::PredictRequest* request,
                               v1::PredictResponse* response) override {
-    return new PredictReactor(predict_, context, predictions_, request, response);
+    return new WorkReactor<PredictWork>(predict_, context, predictions_, request, response);
+  }
+
+  grpc::ServerBidiReactor<v1::PredictRequest, v1::PredictStreamResponse>* PredictStream(
+      CallbackServerContext* context) override {
+    return new WorkStream<PredictWork, StreamAnswer>(predict_stream_, context, predictions_);
   }
 
   ServerUnaryReactor* Evaluate(CallbackServerContext* context, const v1::EvaluateRequest* request,
@@ -159,9 +180,10 @@ class ClassifierService : public v1::Classifier::CallbackService {
 
   const ClassifierServiceOptions options_;
   WatchReactor::Shared streams_;
-  const PredictReactor::Shared predictions_;
+  const PredictShared predictions_;
   const Method train_{*options_.metrics, "fovea.v1.Classifier/Train"};
   const Method predict_{*options_.metrics, "fovea.v1.Classifier/Predict"};
+  const Method predict_stream_{*options_.metrics, "fovea.v1.Classifier/PredictStream"};
   const Method evaluate_{*options_.metrics, "fovea.v1.Classifier/Evaluate"};
 };
 

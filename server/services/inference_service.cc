@@ -8,9 +8,10 @@
 #include "inference/inference.grpc.pb.h"
 #include "server/rpc/call.h"
 #include "server/rpc/errors.h"
-#include "server/services/infer_reactor.h"
+#include "server/services/infer_work.h"
 #include "server/services/model_errors.h"
 #include "server/services/tensors.h"
+#include "server/services/work_reactors.h"
 
 namespace fovea {
 namespace {
@@ -32,6 +33,24 @@ void FillTensor(const TensorSpec& spec,
   metadata->add_shape(-1);
   for (const int64_t dim : spec.shape) metadata->add_shape(dim);
 }
+
+// What ModelStreamInfer sends.
+struct StreamAnswer {
+  using Message = inference::ModelStreamInferResponse;
+  static inference::ModelInferResponse* Response(const inference::ModelInferRequest& request,
+                                                 Message* message) {
+    inference::ModelInferResponse* response = message->mutable_infer_response();
+    response->set_id(request.id());
+    if (request.parameters().contains("triton_enable_empty_final_response")) {
+      (*response->mutable_parameters())["triton_final_response"].set_bool_param(true);
+    }
+    return response;
+  }
+  static void SetError(const absl::Status& status, Message* message) {
+    message->set_error_message(
+        absl::StrCat(absl::StatusCodeToString(status.code()), ": ", status.message()));
+  }
+};
 
 class InferenceService : public inference::GRPCInferenceService::CallbackService {
  public:
@@ -128,7 +147,12 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
   ServerUnaryReactor* ModelInfer(CallbackServerContext* context,
                                  const inference::ModelInferRequest* request,
                                  inference::ModelInferResponse* response) override {
-    return new InferReactor(model_infer_, context, predictions_, request, response);
+    return new WorkReactor<InferWork>(model_infer_, context, predictions_, request, response);
+  }
+
+  grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
+  ModelStreamInfer(CallbackServerContext* context) override {
+    return new WorkStream<InferWork, StreamAnswer>(model_stream_infer_, context, predictions_);
   }
 
  private:
@@ -169,13 +193,14 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
   }
 
   const InferenceServiceOptions options_;
-  const PredictReactor::Shared predictions_;
+  const PredictShared predictions_;
   const Method server_live_ = MethodOf("ServerLive");
   const Method server_ready_ = MethodOf("ServerReady");
   const Method server_metadata_ = MethodOf("ServerMetadata");
   const Method model_ready_ = MethodOf("ModelReady");
   const Method model_metadata_ = MethodOf("ModelMetadata");
   const Method model_config_ = MethodOf("ModelConfig");
+  const Method model_stream_infer_ = MethodOf("ModelStreamInfer");
   const Method model_infer_ = MethodOf("ModelInfer");
 };
 

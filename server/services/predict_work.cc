@@ -1,4 +1,4 @@
-#include "server/services/predict_reactor.h"
+#include "server/services/predict_work.h"
 
 #include <algorithm>
 #include <cmath>
@@ -94,26 +94,26 @@ absl::Status CheckPredictRequest(const v1::PredictRequest& request, const Limits
   return absl::OkStatus();
 }
 
-PredictReactor::PredictReactor(const Method& method, grpc::CallbackServerContext* context,
-                               const Shared& shared, const v1::PredictRequest* request,
-                               v1::PredictResponse* response)
-    : call_(method, context), shared_(shared), request_(*request), response_(response) {
+PredictWork::PredictWork(const PredictShared& shared, PredictCaller caller,
+                         const v1::PredictRequest* request, v1::PredictResponse* response)
+    : shared_(shared), caller_(std::move(caller)), request_(*request), response_(response) {}
+
+void PredictWork::Run(Done done) {
+  done_ = std::move(done);
   if (const absl::Status status = CheckPredictRequest(request_, shared_.limits); !status.ok()) {
-    Finish(call_.End(status));
-    return;
+    return done_(status);
   }
   std::optional<uint64_t> version;
   if (request_.has_version()) version = request_.version();
   shared_.manager->Acquire(request_.model(), version, [this](absl::StatusOr<ModelHandle> model) {
     if (model.ok()) return Begin(*std::move(model));
-    Finish(call_.End(AboutModel(model.status())));
+    done_(AboutModel(model.status()));
   });
 }
 
-void PredictReactor::Begin(ModelHandle model) {
+void PredictWork::Begin(ModelHandle model) {
   if (const absl::Status status = CheckForModel(request_, *model); !status.ok()) {
-    Finish(call_.End(status));
-    return;
+    return done_(status);
   }
   if (model->has_thresholds()) {
     const auto& own = model->manifest().thresholds();
@@ -127,29 +127,26 @@ void PredictReactor::Begin(ModelHandle model) {
   request.model = std::move(model);
   request.images.reserve(request_.images_size());
   for (const v1::Image& image : request_.images()) request.images.push_back(ToImage(image));
-  request.deadline = call_.deadline();
-  request.cancel = cancel_;
+  request.deadline = caller_.deadline;
+  request.cancel = caller_.cancel;
   shared_.predictor->Predict(std::move(request),
                              [this](const PredictResult& result) { End(result); });
 }
 
-void PredictReactor::End(const PredictResult& result) {
-  if (!result.status.ok()) {
-    Finish(call_.End(Error(result)));
-    return;
-  }
+void PredictWork::End(const PredictResult& result) {
+  if (!result.status.ok()) return done_(Error(result));
   Fill(result);
-  const absl::Duration total = absl::Now() - call_.arrival();
+  const absl::Duration total = absl::Now() - caller_.arrival;
   v1::PredictTimings* timings = response_->mutable_timings();
   *timings->mutable_decode() = ToProto(result.decode);
   *timings->mutable_queue() = ToProto(result.queue);
   *timings->mutable_compute() = ToProto(result.compute);
   *timings->mutable_total() = ToProto(total);
   ObservePhases(shared_.metrics, result, total);
-  Finish(call_.End(absl::OkStatus()));
+  done_(absl::OkStatus());
 }
 
-absl::Status PredictReactor::Error(const PredictResult& result) const {
+absl::Status PredictWork::Error(const PredictResult& result) const {
   const absl::Status& status = result.status;
   if (result.failed_image < 0 || !IsAboutPicture(status)) return AboutQueue(status);
   const bool raw = request_.images(result.failed_image).has_raw();
@@ -158,7 +155,7 @@ absl::Status PredictReactor::Error(const PredictResult& result) const {
       "BAD_IMAGE");
 }
 
-void PredictReactor::Fill(const PredictResult& result) {
+void PredictWork::Fill(const PredictResult& result) {
   const size_t labels = static_cast<size_t>(model_->labels());
   const size_t outputs = static_cast<size_t>(model_->outputs());
   const int top_k = request_.has_top_k()
@@ -187,7 +184,7 @@ void PredictReactor::Fill(const PredictResult& result) {
   }
 }
 
-void PredictReactor::FillValues(absl::Span<const float> row, v1::Prediction* prediction) const {
+void PredictWork::FillValues(absl::Span<const float> row, v1::Prediction* prediction) const {
   for (size_t i = 0; i < row.size(); ++i) {
     v1::PredictedValue* value = prediction->add_values();
     value->set_name(model_->manifest().labels(static_cast<int>(i)));
@@ -195,7 +192,7 @@ void PredictReactor::FillValues(absl::Span<const float> row, v1::Prediction* pre
   }
 }
 
-bool PredictReactor::FillOpenSet(absl::Span<const float> row, v1::Prediction* prediction) const {
+bool PredictWork::FillOpenSet(absl::Span<const float> row, v1::Prediction* prediction) const {
   const v1::ModelManifest& manifest = model_->manifest();
   if (!manifest.has_open_set()) return false;
   const size_t labels = static_cast<size_t>(model_->labels());

@@ -1,4 +1,4 @@
-#include "server/services/infer_reactor.h"
+#include "server/services/infer_work.h"
 
 #include <algorithm>
 #include <optional>
@@ -13,35 +13,34 @@
 
 namespace fovea {
 
-InferReactor::InferReactor(const Method& method, grpc::CallbackServerContext* context,
-                           const PredictReactor::Shared& shared,
-                           const inference::ModelInferRequest* request,
-                           inference::ModelInferResponse* response)
-    : call_(method, context), shared_(shared), request_(*request), response_(response) {
+InferWork::InferWork(const PredictShared& shared, PredictCaller caller,
+                     const inference::ModelInferRequest* request,
+                     inference::ModelInferResponse* response)
+    : shared_(shared), caller_(std::move(caller)), request_(*request), response_(response) {}
+
+void InferWork::Run(Done done) {
+  done_ = std::move(done);
   const absl::StatusOr<std::optional<uint64_t>> version = ParseVersion(request_.model_version());
-  if (!version.ok()) {
-    Finish(call_.End(AtField(version.status(), "model_version")));
-    return;
-  }
+  if (!version.ok()) return done_(AtField(version.status(), "model_version"));
   AcquireTensorModel(*shared_.manager, request_.model_name(), *version,
                      [this](absl::StatusOr<TensorModel> model) {
                        absl::Status status = AboutModel(model.status());
                        if (status.ok()) status = Begin(*std::move(model));
-                       if (!status.ok()) Finish(call_.End(status));
+                       if (!status.ok()) done_(status);
                      });
 }
 
-absl::StatusOr<absl::Time> InferReactor::Deadline() const {
+absl::StatusOr<absl::Time> InferWork::Deadline() const {
   const auto found = request_.parameters().find("timeout");
-  if (found == request_.parameters().end()) return call_.deadline();
+  if (found == request_.parameters().end()) return caller_.deadline;
   const int64_t microseconds = found->second.int64_param();
   if (microseconds < 1) {
     return InvalidField("parameters[timeout]", "expected an int64 of at least 1, microseconds");
   }
-  return std::min(call_.deadline(), call_.arrival() + absl::Microseconds(microseconds));
+  return std::min(caller_.deadline, caller_.arrival + absl::Microseconds(microseconds));
 }
 
-absl::Status InferReactor::Begin(TensorModel model) {
+absl::Status InferWork::Begin(TensorModel model) {
   model_ = std::move(model);
   ASSIGN_OR_RETURN(outputs_, ReadRequestedOutputs(request_, model_));
   ASSIGN_OR_RETURN(pictures_, ReadPictures(request_, model_, shared_.limits.max_images));
@@ -49,13 +48,13 @@ absl::Status InferReactor::Begin(TensorModel model) {
   ASSIGN_OR_RETURN(request.deadline, Deadline());
   request.model = model_.handle;
   request.images = pictures_.images;
-  request.cancel = cancel_;
+  request.cancel = caller_.cancel;
   shared_.predictor->Predict(std::move(request),
                              [this](const PredictResult& result) { End(result); });
   return absl::OkStatus();
 }
 
-void InferReactor::End(const PredictResult& result) {
+void InferWork::End(const PredictResult& result) {
   if (!result.status.ok()) {
     absl::Status status = AboutQueue(result.status);
     if (result.failed_image >= 0 && IsAboutPicture(status)) {
@@ -63,8 +62,7 @@ void InferReactor::End(const PredictResult& result) {
           InvalidField(absl::StrCat("inputs[0], picture ", result.failed_image), status.message()),
           "BAD_IMAGE");
     }
-    Finish(call_.End(status));
-    return;
+    return done_(status);
   }
   response_->set_model_name(request_.model_name());
   response_->set_model_version(absl::StrCat(model_.handle->version()));
@@ -73,8 +71,8 @@ void InferReactor::End(const PredictResult& result) {
     WriteOutput(model_, static_cast<int>(pictures_.images.size()), result.outputs, labels_named,
                 response_);
   }
-  ObservePhases(shared_.metrics, result, absl::Now() - call_.arrival());
-  Finish(call_.End(absl::OkStatus()));
+  ObservePhases(shared_.metrics, result, absl::Now() - caller_.arrival);
+  done_(absl::OkStatus());
 }
 
 }  // namespace fovea
