@@ -253,7 +253,9 @@ void ServerApp::MakeServices(const Cores& cores) {
 
   InferenceServiceOptions inference;
   inference.manager = models_.get();
+  inference.repository = repository_.get();
   inference.predictor = predictor_.get();
+  inference.workers = workers_.get();
   inference.metrics = &metrics_;
   inference.ready = [this] { return IsReady(); };
   inference.version = FOVEA_VERSION;

@@ -55,6 +55,8 @@ absl::Status InferWork::Begin(TensorModel model) {
 }
 
 void InferWork::End(const PredictResult& result) {
+  const int images = static_cast<int>(pictures_.images.size());
+  RecordOutcome(shared_.metrics, *model_.handle, images, result, absl::Now() - caller_.arrival);
   if (!result.status.ok()) {
     absl::Status status = AboutQueue(result.status);
     if (result.failed_image >= 0 && IsAboutPicture(status)) {
@@ -68,10 +70,8 @@ void InferWork::End(const PredictResult& result) {
   response_->set_model_version(absl::StrCat(model_.handle->version()));
   response_->set_id(request_.id());
   for (const int64_t labels_named : outputs_) {
-    WriteOutput(model_, static_cast<int>(pictures_.images.size()), result.outputs, labels_named,
-                response_);
+    WriteOutput(model_, images, result.outputs, labels_named, response_);
   }
-  ObservePhases(shared_.metrics, result, absl::Now() - caller_.arrival);
   done_(absl::OkStatus());
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/status.h"
 #include "inference/inference.grpc.pb.h"
 #include "server/rpc/call.h"
 #include "server/rpc/errors.h"
@@ -32,6 +33,39 @@ void FillTensor(const TensorSpec& spec,
   metadata->set_datatype(spec.datatype);
   metadata->add_shape(-1);
   for (const int64_t dim : spec.shape) metadata->add_shape(dim);
+}
+
+void Fill(const Tally& tally, inference::StatisticDuration* duration) {
+  duration->set_count(tally.count());
+  duration->set_ns(tally.nanoseconds());
+}
+
+void FillStatistics(const VersionStatistics& from, inference::ModelStatistics* to) {
+  to->set_last_inference(static_cast<uint64_t>(from.last_request_ms.load()));
+  to->set_inference_count(from.images);
+  to->set_execution_count(from.batches);
+  inference::InferStatistics* requests = to->mutable_inference_stats();
+  Fill(from.succeeded, requests->mutable_success());
+  Fill(from.failed, requests->mutable_fail());
+  Fill(from.queue, requests->mutable_queue());
+  Fill(from.decode, requests->mutable_compute_input());
+  Fill(from.compute, requests->mutable_compute_infer());
+  Fill(from.answer, requests->mutable_compute_output());
+}
+
+const char* StateName(ModelManager::State state) {
+  switch (state) {
+    case ModelManager::State::kServing:
+      return "READY";
+    case ModelManager::State::kLoading:
+      return "LOADING";
+    case ModelManager::State::kUnloading:
+      return "UNLOADING";
+    case ModelManager::State::kStored:
+    case ModelManager::State::kFailed:
+      break;
+  }
+  return "UNAVAILABLE";
 }
 
 // What ModelStreamInfer sends.
@@ -83,7 +117,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
     return AnswerAtOnce(server_metadata_, context, [&] {
       response->set_name(kName);
       response->set_version(options_.version);
-      for (const char* extension : {"classification", "model_configuration"}) {
+      for (const char* extension : {"classification", "model_configuration", "statistics"}) {
         response->add_extensions(extension);
       }
       return absl::OkStatus();
@@ -144,6 +178,36 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
     });
   }
 
+  ServerUnaryReactor* ModelStatistics(CallbackServerContext* context,
+                                      const inference::ModelStatisticsRequest* request,
+                                      inference::ModelStatisticsResponse* response) override {
+    return AnswerAtOnce(model_statistics_, context, [&]() -> absl::Status {
+      const auto version = ParseVersion(request->version());
+      if (!version.ok()) return AtField(version.status(), "version");
+      if (request->name().empty()) {
+        for (const std::string& name : options_.manager->LiveModels()) {
+          AddStatistics(name, name, *version, response);
+        }
+        return absl::OkStatus();
+      }
+      const std::optional<std::string> stem = StemOfEncoded(request->name());
+      if (stem.has_value()) AddStatistics(*stem, request->name(), *version, response);
+      if (response->model_stats().empty()) {
+        AddStatistics(request->name(), request->name(), *version, response);
+      }
+      if (!response->model_stats().empty()) return absl::OkStatus();
+      return AboutModel(absl::NotFoundError(
+          absl::StrCat("found no version of model \"", request->name(), "\" that is served")));
+    });
+  }
+
+  ServerUnaryReactor* RepositoryIndex(CallbackServerContext* context,
+                                      const inference::RepositoryIndexRequest* request,
+                                      inference::RepositoryIndexResponse* response) override {
+    return AnswerFrom(*options_.workers, repository_index_, context,
+                      [=, this](const CancelToken&) { return ListModels(*request, response); });
+  }
+
   ServerUnaryReactor* ModelInfer(CallbackServerContext* context,
                                  const inference::ModelInferRequest* request,
                                  inference::ModelInferResponse* response) override {
@@ -184,6 +248,40 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
     return reactor;
   }
 
+  // Of the live versions of `model`, called `name`.
+  void AddStatistics(const std::string& model, const std::string& name,
+                     std::optional<uint64_t> version,
+                     inference::ModelStatisticsResponse* response) {
+    for (const uint64_t live : options_.manager->LiveVersions(model)) {
+      if (version.has_value() && *version != live) continue;
+      const ModelHandle handle = options_.manager->Live(model, live);
+      if (handle == nullptr) continue;  // unloaded meanwhile
+      FillStatistics(handle->statistics(), response->add_model_stats());
+      response->mutable_model_stats()->rbegin()->set_name(name);
+      response->mutable_model_stats()->rbegin()->set_version(absl::StrCat(live));
+    }
+  }
+
+  absl::Status ListModels(const inference::RepositoryIndexRequest& request,
+                          inference::RepositoryIndexResponse* response) {
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, options_.repository->List());
+    for (const std::string& name : names) {
+      const absl::StatusOr<std::vector<uint64_t>> versions = options_.repository->Versions(name);
+      if (absl::IsNotFound(versions.status())) continue;  // deleted meanwhile
+      RETURN_IF_ERROR(versions.status());
+      for (const uint64_t version : *versions) {
+        const ModelManager::Status status = options_.manager->StateOf(name, version);
+        if (request.ready() && status.state != ModelManager::State::kServing) continue;
+        auto* model = response->add_models();
+        model->set_name(name);
+        model->set_version(absl::StrCat(version));
+        model->set_state(StateName(status.state));
+        model->set_reason(status.message);
+      }
+    }
+    return absl::OkStatus();
+  }
+
   bool IsLive(const std::string& model, std::optional<uint64_t> version) {
     return options_.manager->Live(model, version) != nullptr;
   }
@@ -201,6 +299,8 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
   const Method model_metadata_ = MethodOf("ModelMetadata");
   const Method model_config_ = MethodOf("ModelConfig");
   const Method model_stream_infer_ = MethodOf("ModelStreamInfer");
+  const Method model_statistics_ = MethodOf("ModelStatistics");
+  const Method repository_index_ = MethodOf("RepositoryIndex");
   const Method model_infer_ = MethodOf("ModelInfer");
 };
 

@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 
+#include "core/base/thread_pool.h"
+#include "core/model/repository.h"
 #include "server/services/limits.h"
 #include "server/serving/model_manager.h"
 #include "server/serving/predictor.h"
@@ -19,7 +21,9 @@ namespace fovea {
 
 struct InferenceServiceOptions {
   ModelManager* manager = nullptr;
+  const ModelRepository* repository = nullptr;
   Predictor* predictor = nullptr;
+  ThreadPool* workers = nullptr;  // reads the repository
   Metrics* metrics = nullptr;
   std::function<bool()> ready;  // whether the server is
   std::string version;          // the program's

@@ -134,15 +134,15 @@ void PredictWork::Begin(ModelHandle model) {
 }
 
 void PredictWork::End(const PredictResult& result) {
+  const absl::Duration total = absl::Now() - caller_.arrival;
+  RecordOutcome(shared_.metrics, *model_, request_.images_size(), result, total);
   if (!result.status.ok()) return done_(Error(result));
   Fill(result);
-  const absl::Duration total = absl::Now() - caller_.arrival;
   v1::PredictTimings* timings = response_->mutable_timings();
   *timings->mutable_decode() = ToProto(result.decode);
   *timings->mutable_queue() = ToProto(result.queue);
   *timings->mutable_compute() = ToProto(result.compute);
   *timings->mutable_total() = ToProto(total);
-  ObservePhases(shared_.metrics, result, total);
   done_(absl::OkStatus());
 }
 

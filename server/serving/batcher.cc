@@ -185,6 +185,7 @@ absl::Status Batcher::Compute(BatchEngine& engine, const std::vector<Part>& part
     LogError("batch failed", {{"model", options_.name}, {"batch", count}, {"status", status}});
     return status;
   }
+  if (options_.statistics != nullptr) ++options_.statistics->batches;
   Learn(options_.clock->Elapsed() - begin, count);
   const float* source = output.data();
   for (const Part& part : parts) {

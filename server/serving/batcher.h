@@ -26,6 +26,7 @@
 #include "core/base/clock.h"
 #include "server/serving/batch_policy.h"
 #include "server/serving/cpu_slots.h"
+#include "server/serving/version_statistics.h"
 #include "server/telemetry/metrics.h"
 
 namespace fovea {
@@ -61,8 +62,9 @@ class Batcher {
     int executors = 1;
     int width = 1;  // threads of one executor
     size_t example_bytes = 0;
-    int outputs = 0;            // floats of one example
-    CpuSlots* slots = nullptr;  // outlives the batcher
+    int outputs = 0;                          // floats of one example
+    CpuSlots* slots = nullptr;                // outlives the batcher, as do the statistics
+    VersionStatistics* statistics = nullptr;  // null: batches are not counted
     PredictMetrics metrics;
     ModelMetrics model_metrics;
     const Clock* clock = Clock::Real();

@@ -1,5 +1,6 @@
 #include "server/serving/model_manager.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "absl/strings/str_cat.h"
@@ -57,6 +58,18 @@ void ModelManager::Acquire(const std::string& model, std::optional<uint64_t> ver
 ModelHandle ModelManager::Live(const std::string& model, std::optional<uint64_t> version) {
   absl::MutexLock lock(&mutex_);
   return FindLive(model, version);
+}
+
+std::vector<std::string> ModelManager::LiveModels() const {
+  std::vector<std::string> names;
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [name, versions] : models_) {
+    const bool live = std::any_of(versions.begin(), versions.end(), [](const auto& each) {
+      return each.second.state == State::kServing;
+    });
+    if (live) names.push_back(name);
+  }
+  return names;
 }
 
 std::vector<uint64_t> ModelManager::LiveVersions(const std::string& model) const {

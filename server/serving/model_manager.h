@@ -54,6 +54,8 @@ class ModelManager {
   void Acquire(const std::string& model, std::optional<uint64_t> version, Ready ready);
   // The handle that Acquire would give at once; null when there is none. Loads nothing.
   ModelHandle Live(const std::string& model, std::optional<uint64_t> version);
+  // The names of the models with a live version, rising.
+  std::vector<std::string> LiveModels() const;
   // The versions of a model that are live, rising.
   std::vector<uint64_t> LiveVersions(const std::string& model) const;
   // The same as Acquire for threads that may wait.

@@ -7,17 +7,28 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "core/base/status.h"
 #include "core/data/preprocess.h"
 
 namespace fovea {
 
-void ObservePhases(const PredictMetrics& metrics, const PredictResult& result,
-                   absl::Duration total) {
+void RecordOutcome(const PredictMetrics& metrics, const ServedVersion& model, int images,
+                   const PredictResult& result, absl::Duration total) {
+  VersionStatistics& statistics = model.statistics();
+  statistics.last_request_ms = absl::ToUnixMillis(absl::Now());
+  if (!result.status.ok()) return statistics.failed.Add(total);
   metrics.decode.Observe(absl::ToDoubleSeconds(result.decode));
   metrics.queue.Observe(absl::ToDoubleSeconds(result.queue));
   metrics.compute.Observe(absl::ToDoubleSeconds(result.compute));
   metrics.total.Observe(absl::ToDoubleSeconds(total));
+  statistics.decode.Add(result.decode);
+  statistics.queue.Add(result.queue);
+  statistics.compute.Add(result.compute);
+  const absl::Duration rest = total - result.decode - result.queue - result.compute;
+  statistics.answer.Add(std::max(absl::ZeroDuration(), rest));
+  statistics.images += static_cast<uint64_t>(images);
+  statistics.succeeded.Add(total);
 }
 
 struct Predictor::Work {

@@ -45,9 +45,9 @@ struct PredictResult {
   absl::Duration decode, queue, compute;
 };
 
-// Records the phases of a request that was answered, and its whole time.
-void ObservePhases(const PredictMetrics& metrics, const PredictResult& result,
-                   absl::Duration total);
+// Records what became of a request for `images` pictures that took `total` from its arrival on.
+void RecordOutcome(const PredictMetrics& metrics, const ServedVersion& model, int images,
+                   const PredictResult& result, absl::Duration total);
 
 class Predictor {
  public:

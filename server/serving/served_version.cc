@@ -80,6 +80,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   batcher.example_bytes = example_bytes;
   batcher.outputs = served->outputs();
   batcher.slots = options.slots;
+  batcher.statistics = served->statistics_.get();
   batcher.metrics = options.metrics->predict;
   batcher.model_metrics = options.metrics->ForModel(served->name());
   served->batcher_ = std::make_unique<Batcher>(

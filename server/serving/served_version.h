@@ -16,6 +16,7 @@
 #include "core/data/image.h"
 #include "core/model/model.h"
 #include "server/serving/batcher.h"
+#include "server/serving/version_statistics.h"
 
 namespace fovea {
 
@@ -49,6 +50,7 @@ class ServedVersion {
   bool has_thresholds() const;
 
   Batcher& batcher() const { return *batcher_; }
+  VersionStatistics& statistics() const { return *statistics_; }
   const std::shared_ptr<BucketPrograms>& programs() const { return programs_; }
 
  private:
@@ -57,7 +59,8 @@ class ServedVersion {
   v1::ModelManifest manifest_;
   PixelShape shape_;
   std::shared_ptr<BucketPrograms> programs_;
-  std::unique_ptr<Batcher> batcher_;
+  std::unique_ptr<VersionStatistics> statistics_ = std::make_unique<VersionStatistics>();
+  std::unique_ptr<Batcher> batcher_;  // counts into statistics_
 };
 
 using ModelHandle = std::shared_ptr<const ServedVersion>;

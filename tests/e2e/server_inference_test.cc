@@ -207,7 +207,8 @@ TEST_F(InferenceTest, DescribesServerAndModels) {
   inference::ServerMetadataResponse server;
   ASSERT_EQ(Text(stub_->ServerMetadata(Context().get(), {}, &server)), "OK");
   EXPECT_EQ(server.name(), "fovea");
-  EXPECT_THAT(server.extensions(), ElementsAre("classification", "model_configuration"));
+  EXPECT_THAT(server.extensions(),
+              ElementsAre("classification", "model_configuration", "statistics"));
 
   const auto is_ready = [&](const std::string& name, const std::string& version) {
     inference::ModelReadyRequest request;
@@ -242,6 +243,52 @@ TEST_F(InferenceTest, DescribesServerAndModels) {
   EXPECT_EQ(config.config().max_batch_size(), 256);
   EXPECT_EQ(config.config().input(0).data_type(), inference::TYPE_STRING);
   EXPECT_THAT(config.config().input(0).dims(), ElementsAre(1));
+}
+
+TEST_F(InferenceTest, CountsWhatBecameOfRequests) {
+  TrainTiny();
+  const auto statistics = [&](const std::string& name) {
+    inference::ModelStatisticsRequest request;
+    request.set_name(name);
+    inference::ModelStatisticsResponse response;
+    EXPECT_EQ(Text(stub_->ModelStatistics(Context().get(), request, &response)), "OK");
+    EXPECT_EQ(response.model_stats_size(), 1);
+    return response.model_stats_size() == 1 ? response.model_stats(0)
+                                            : inference::ModelStatistics();
+  };
+  EXPECT_EQ(statistics("tiny").inference_count(), 0u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Infer(PixelRequest()), "OK");
+  EXPECT_EQ(Infer(EncodedRequest()), "OK");
+  inference::ModelInferRequest bad = EncodedRequest();
+  bad.set_raw_input_contents(0, Element("no") + Element("picture"));
+  EXPECT_THAT(Infer(bad), StartsWith("INVALID_ARGUMENT"));
+  for (const char* name : {"tiny", "tiny_jpeg", ""}) {
+    const inference::ModelStatistics got = statistics(name);
+    EXPECT_EQ(got.name(), name[0] == '\0' ? "tiny" : name);
+    EXPECT_EQ(got.version(), "1");
+    EXPECT_EQ(got.inference_count(), 8u);
+    EXPECT_GE(got.execution_count(), 4u);
+    EXPECT_LE(got.execution_count(), 8u);
+    EXPECT_GT(got.last_inference(), 1'700'000'000'000u);
+    EXPECT_EQ(got.inference_stats().success().count(), 4u);
+    EXPECT_EQ(got.inference_stats().queue().count(), 4u);
+    EXPECT_EQ(got.inference_stats().fail().count(), 1u);
+    EXPECT_GT(got.inference_stats().compute_infer().ns(), 0u);
+    EXPECT_GE(got.inference_stats().success().ns(),
+              got.inference_stats().compute_infer().ns() + got.inference_stats().queue().ns());
+  }
+  inference::ModelStatisticsRequest request;
+  request.set_name("other");
+  inference::ModelStatisticsResponse response;
+  EXPECT_THAT(Text(stub_->ModelStatistics(Context().get(), request, &response)),
+              StartsWith("NOT_FOUND"));
+
+  inference::RepositoryIndexResponse index;
+  ASSERT_EQ(Text(stub_->RepositoryIndex(Context().get(), {}, &index)), "OK");
+  ASSERT_EQ(index.models_size(), 1);
+  EXPECT_EQ(index.models(0).name(), "tiny");
+  EXPECT_EQ(index.models(0).version(), "1");
+  EXPECT_EQ(index.models(0).state(), "READY");
 }
 
 TEST_F(InferenceTest, RefusesWhatDoesNotFitTheModel) {

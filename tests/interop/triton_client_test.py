@@ -21,7 +21,7 @@ from fovea.v1 import classifier_pb2, classifier_pb2_grpc
 # Runs in the virtual environment: the server's address and pictures as JSON on stdin, what the
 # client got as JSON on stdout.
 RUNNER = """
-import base64, json, sys
+import base64, json, queue, sys
 import numpy
 import tritonclient.grpc as triton
 
@@ -46,6 +46,21 @@ def error_of(call):
     return "none"
 
 
+def stream(count):
+    # Answers to `count` requests on one stream, the second for an unknown model.
+    answers = queue.Queue()
+    client.start_stream(callback=lambda result, error: answers.put((result, error)))
+    tensor = triton.InferInput("pixels", pixels.shape, "UINT8")
+    tensor.set_data_from_numpy(pixels)
+    for i in range(count):
+        client.async_stream_infer("other" if i == 1 else "colours", [tensor], request_id=str(i))
+    got = [answers.get(timeout=60) for _ in range(count)]
+    client.stop_stream()
+    return [str(error) if error else result.get_response().id + " " + str(
+        bool((result.as_numpy("probabilities") == plain.as_numpy("probabilities")).all()))
+        for result, error in got]
+
+
 plain = infer("colours", "pixels", pixels, "UINT8", request_id="seven")
 top = infer("colours", "pixels", pixels, "UINT8",
             outputs=[triton.InferRequestedOutput("probabilities", class_count=2)])
@@ -68,6 +83,10 @@ json.dump({
     "encoded": infer("colours_jpeg", "image", encoded, "BYTES", client_timeout=60, timeout=60000000,
                      priority=1).as_numpy("probabilities").tolist(),
     "top": [[each.decode() for each in row] for row in top.as_numpy("probabilities")],
+    "stream": stream(4),
+    "statistics": client.get_inference_statistics("colours").model_stats[0].inference_stats.queue.count,
+    "index": [[each.name, each.version, each.state]
+              for each in client.get_model_repository_index().models],
     "unknown": error_of(lambda: infer("other", "pixels", pixels, "UINT8")),
     "small": error_of(lambda: infer("colours", "pixels", pixels[:, :, 1:], "UINT8")),
 }, sys.stdout)
@@ -100,6 +119,10 @@ class TritonClient(unittest.TestCase):
         self.assertEqual(got["config_dims"], [1])
         self.assertGreaterEqual(got["max_batch"], len(pictures))
         self.assertEqual((got["id"], got["version"]), ("seven", "1"))
+        self.assertEqual([got["stream"][i] for i in (0, 2, 3)], ["0 True", "2 True", "3 True"])
+        self.assertIn("NOT_FOUND", got["stream"][1])
+        self.assertGreaterEqual(got["statistics"], 8)
+        self.assertEqual(got["index"], [["colours", "1", "READY"]])
         self.assertIn("NOT_FOUND", got["unknown"])
         self.assertIn("INVALID_ARGUMENT", got["small"])
         for i, prediction in enumerate(predicted.predictions):
