@@ -26,7 +26,7 @@ from fovea import Server
 
 SECTIONS = {"speed": "", "fashion_mnist": "fashion-mnist", "ucmerced": "ucmerced-multilabel",
             "trashnet": "trashnet", "long_tail": "fashion-mnist"}
-EPOCHS = {"fashion_mnist": 20, "ucmerced": 30, "trashnet": 30, "long_tail": 10}
+EPOCHS = {"fashion_mnist": 8, "ucmerced": 30, "trashnet": 30, "long_tail": 10}
 
 
 def find_torch():

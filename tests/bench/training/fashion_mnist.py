@@ -12,7 +12,7 @@ import sys
 
 from fovea import settings
 
-NET = "resnet8"
+NET = "resnet20"
 BATCH = 128
 LEARNING_RATE = 0.2
 WEIGHT_DECAY = 0.0005

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-CASE = "resnet8:28:1:128"  # that of fashion_mnist.py
+CASE = "resnet20:28:1:128"  # that of fashion_mnist.py
 PRECISIONS = {"fp32": "fp32_blocked_winograd", "bf16": "bf16_blocked_winograd"}
 TURNS, STEPS = 9, 30
 REST = 0.2  # seconds between turns: threads of the other process stop spinning

@@ -1,7 +1,7 @@
 """The PyTorch peer of fashion_mnist.py: torch_fashion.py FOLDER '{"seed": 1, …}'.
 
-The same resnet8 (core/nets/resnet.cc: three stages of one basic block, projections as shortcuts), the
-same initial distributions (He normal by fan-in, Glorot uniform for the last layer, biases 0), batch,
+The same resnet20 (core/nets/resnet.cc: three stages of three basic blocks, projections as shortcuts),
+the same initial distributions (He normal by fan-in, Glorot uniform for the last layer, biases 0), batch,
 pad-and-crop and flip on the bytes, normalisation, momentum, weight decay on weights only, and warm-up
 with cosine. Prints {"accuracy": …, "images_per_second": …}.
 """
@@ -46,10 +46,12 @@ class Block(nn.Module):
         return torch.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
-def resnet8(channels, labels):
+def resnet20(channels, labels):
     net = nn.Sequential(
         nn.Conv2d(channels, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
-        Block(16, 16, 1), Block(16, 32, 2), Block(32, 64, 2),
+        Block(16, 16, 1), Block(16, 16, 1), Block(16, 16, 1),
+        Block(16, 32, 2), Block(32, 32, 1), Block(32, 32, 1),
+        Block(32, 64, 2), Block(64, 64, 1), Block(64, 64, 1),
         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, labels))
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
@@ -98,7 +100,7 @@ def main():
     torch.set_num_threads(options.get("threads", 2))
     train_images, train_labels = read_split(folder, "train")
     test_images, test_labels = read_split(folder, "t10k")
-    net = resnet8(1, 10).to(memory_format=torch.channels_last)
+    net = resnet20(1, 10).to(memory_format=torch.channels_last)
     weights = [p for p in net.parameters() if p.dim() > 1]
     others = [p for p in net.parameters() if p.dim() == 1]
     optimizer = torch.optim.SGD([{"params": weights, "weight_decay": options["weight_decay"]},
