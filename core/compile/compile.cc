@@ -24,6 +24,10 @@ constexpr Pass kInferencePasses[] = {
     {"fuse activation", FuseActivation},
 };
 
+constexpr Pass kF32InferencePasses[] = {
+    {"fuse inverted residuals", FuseInvertedResiduals},
+};
+
 constexpr Pass kTrainingPasses[] = {
     {"fuse norm and relu", FuseNormRelu},
 };
@@ -64,6 +68,9 @@ absl::StatusOr<std::shared_ptr<const Program>> Compile(Graph graph, const Backen
                                               ? absl::Span<const Pass>(kTrainingPasses)
                                               : absl::Span<const Pass>(kInferencePasses);
     RETURN_IF_ERROR(RunPasses(passes, graph, backend));
+    if (!options.training && options.compute_type == DType::kF32) {
+      RETURN_IF_ERROR(RunPasses(kF32InferencePasses, graph, backend));
+    }
   }
   if (options.compute_type == DType::kBF16) {
     RETURN_IF_ERROR(RunPasses(kMixedPrecisionPasses, graph, backend));

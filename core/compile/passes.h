@@ -24,6 +24,10 @@ absl::Status FuseResidual(Graph& graph, const Backend& backend);
 // An activation after a convolution, dense or Add becomes part of it.
 absl::Status FuseActivation(Graph& graph, const Backend& backend);
 
+// Two convolutions of 1 x 1 around a depthwise one, or the latter two alone, become an
+// InvertedResidual where the backend prefers that.
+absl::Status FuseInvertedResiduals(Graph& graph, const Backend& backend);
+
 // ---- Training.
 
 // ReLU after a training batch norm becomes part of it, and of its gradient.

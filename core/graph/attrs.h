@@ -67,6 +67,19 @@ struct Conv {
   ActivationSpec activation = {};
   bool operator==(const Conv&) const = default;
 };
+// A depthwise convolution between two of 1 x 1, the inverted residual of Sandler et al. 2018
+// (section 3.3), which FuseInvertedResidual makes of three Convs. inputs x [N,I,H,W], [expansion's
+// w [E,I,1,1] and bias [E]], depthwise w [E,1,KH,KW] and bias [E], projection's w [O,E,1,1] and
+// bias [O], [residual like y]; output y [N,O,…]. Without an expansion E is I.
+struct InvertedResidual {
+  Window window = {};  // of the depthwise convolution
+  bool has_expansion = false;
+  bool has_residual = false;
+  ActivationSpec expansion = {};
+  ActivationSpec depthwise = {};
+  ActivationSpec projection = {};
+  bool operator==(const InvertedResidual&) const = default;
+};
 // inputs dy, w; output dx of dims `input`. `forward` has no residual and no activation.
 struct ConvBackwardData {
   Conv forward = {};
@@ -400,7 +413,7 @@ using Attrs =
                  AdagradDa, Adadelta, RmsProp, Ftrl, ProximalGradientDescent, ProximalAdagrad, Lion,
                  NormScale, SumGradients, MovingAverage, Reorder, Cast, ConvTranspose, PRelu,
                  PReluBackward, Mul, GateBackward, Concat, SliceChannels, GroupNorm,
-                 GroupNormBackward, LocalResponseNorm, LocalResponseNormBackward>;
+                 GroupNormBackward, LocalResponseNorm, LocalResponseNormBackward, InvertedResidual>;
 
 static_assert(std::is_trivially_copyable_v<Attrs>, "attributes are plain data");
 

@@ -107,6 +107,15 @@ void Fields(F f, const Conv& a, const Conv& d) {
   f("activation", a.activation, d.activation);
 }
 template <typename F>
+void Fields(F f, const InvertedResidual& a, const InvertedResidual& d) {
+  Fields(f, a.window, d.window);
+  f("has_expansion", a.has_expansion, d.has_expansion);
+  f("has_residual", a.has_residual, d.has_residual);
+  f("expansion", a.expansion, d.expansion);
+  f("depthwise", a.depthwise, d.depthwise);
+  f("projection", a.projection, d.projection);
+}
+template <typename F>
 void Fields(F f, const ConvBackwardData& a, const ConvBackwardData& d) {
   Fields(f, a.forward, d.forward);
   f("input", a.input, d.input);

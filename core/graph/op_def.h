@@ -135,6 +135,7 @@ FOVEA_DECLARE_OP(GroupNorm)
 FOVEA_DECLARE_OP(GroupNormBackward)
 FOVEA_DECLARE_OP(LocalResponseNorm)
 FOVEA_DECLARE_OP(LocalResponseNormBackward)
+FOVEA_DECLARE_OP(InvertedResidual)
 #undef FOVEA_DECLARE_OP
 
 const OpDef& OpOf(const Attrs& attrs);

@@ -19,8 +19,8 @@ ValueId ConvBnRelu6(NetBuilder& net, const std::string& name, ValueId x, int64_t
 }
 
 // Table 1: 1x1 up to `expansion` times the channels, 3x3 depthwise, 1x1 down without activation.
-ValueId InvertedResidual(NetBuilder& net, const std::string& name, ValueId x, int expansion,
-                         int64_t channels, int stride) {
+ValueId InvertedResidualBlock(NetBuilder& net, const std::string& name, ValueId x, int expansion,
+                              int64_t channels, int stride) {
   const int64_t expanded = net.channels(x) * expansion;
   int i = 0;  // position in torchvision's Sequential
   const auto part = [&] { return absl::StrCat(name, ".conv.", i++); };
@@ -51,8 +51,8 @@ absl::StatusOr<Net> BuildMobilenetV2(const NetOptions& options, int64_t batch) {
   ValueId x = ConvBnRelu6(net, feature(), net.input(), 32, {.stride = 2, .pad = 1});
   for (const Row& row : kRows) {
     for (int repeat = 0; repeat < row.repeats; ++repeat) {
-      x = InvertedResidual(net, feature(), x, row.expansion, row.channels,
-                           repeat == 0 ? row.stride : 1);
+      x = InvertedResidualBlock(net, feature(), x, row.expansion, row.channels,
+                                repeat == 0 ? row.stride : 1);
     }
   }
   x = ConvBnRelu6(net, feature(), x, 1280, {.kernel = 1});

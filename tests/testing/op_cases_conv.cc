@@ -1,5 +1,5 @@
-// The cases of convolution: every geometry with its gradients, every epilogue, and the gradient
-// ops on their own.
+// The cases of convolution: every geometry with its gradients, every epilogue, the gradient ops on
+// their own, and the inverted residual.
 #include <string>
 #include <utility>
 #include <vector>
@@ -167,6 +167,64 @@ void AddGradientOps(std::vector<OpCase>& cases, const Geometry& geometry) {
                    {x, dy}});
 }
 
+// x [N,I,H,W], `expanded` channels between, `outputs` behind; all activations are `activation` but
+// the last, which is none.
+OpCase InvertedResidualCase(const std::string& name, const Dims& x, int64_t expanded,
+                            int64_t outputs, const Window& window, ActivationSpec activation,
+                            bool has_residual) {
+  InvertedResidual op;
+  op.window = window;
+  op.has_expansion = x[1] != expanded;
+  op.has_residual = has_residual;
+  op.depthwise = activation;
+  const auto parameter = [](const Dims& dims) {
+    return InputSpec{dims, InputKind::kUniform, Role::kParameter};
+  };
+  OpCase result;
+  result.name = absl::StrCat("inverted_residual_", name);
+  result.inputs = {{x}};
+  if (op.has_expansion) {
+    op.expansion = activation;
+    result.inputs.push_back(parameter({expanded, x[1], 1, 1}));
+    result.inputs.push_back(parameter({expanded}));
+  }
+  result.inputs.push_back(parameter({expanded, 1, window.kernel[0], window.kernel[1]}));
+  result.inputs.push_back(parameter({expanded}));
+  result.inputs.push_back(parameter({outputs, expanded, 1, 1}));
+  result.inputs.push_back(parameter({outputs}));
+  if (has_residual) {
+    result.inputs.push_back({OutputDims({"", x, outputs, window})});
+  }
+  result.attrs = op;
+  result.cpu_may_fall_back = true;  // our kernel needs AVX-512
+  return result;
+}
+
+void AddInvertedResidualCases(std::vector<OpCase>& cases) {
+  const Window same = {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}};
+  const Window half = {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}};
+  const Window wide = {{5, 5}, {1, 1}, {1, 1}, {2, 2, 2, 2}};
+  const Window wide_half = {{5, 5}, {2, 2}, {1, 1}, {2, 2, 2, 2}};
+  const Window valid = {{3, 3}, {1, 1}, {1, 1}, {0, 0, 0, 0}};
+  const Window behind = {{3, 3}, {2, 2}, {1, 1}, {0, 0, 1, 1}};
+  const ActivationSpec relu = {Activation::kRelu}, relu6 = {Activation::kClip, 0, 6};
+  const ActivationSpec hard_swish = {Activation::kHardSwish}, none = {};
+  const auto add = [&](const auto&... arguments) {
+    cases.push_back(InvertedResidualCase(arguments...));
+  };
+  add("same", Dims{2, 16, 9, 15}, 96, 24, same, relu6, false);
+  add("residual", Dims{3, 24, 7, 7}, 144, 24, same, relu6, true);
+  add("stride2", Dims{2, 16, 8, 28}, 64, 32, half, relu, false);
+  add("stride2_odd_input", Dims{2, 16, 15, 13}, 48, 17, half, relu6, false);
+  add("without_expansion", Dims{2, 32, 6, 5}, 32, 16, same, relu6, false);
+  add("odd_channels", Dims{1, 17, 5, 6}, 35, 17, same, none, true);
+  add("5x5", Dims{2, 16, 6, 20}, 72, 40, wide, hard_swish, false);
+  add("5x5_stride2", Dims{1, 8, 9, 33}, 24, 8, wide_half, relu, false);
+  add("without_padding", Dims{2, 16, 6, 17}, 32, 16, valid, hard_swish, false);
+  add("padding_behind", Dims{2, 16, 8, 8}, 32, 16, behind, relu6, false);
+  add("one_row", Dims{1, 16, 1, 4}, 32, 16, same, relu6, true);
+}
+
 }  // namespace
 
 void AddConvCases(std::vector<OpCase>& cases) {
@@ -177,6 +235,7 @@ void AddConvCases(std::vector<OpCase>& cases) {
   AddEpilogues(cases, "3x3", {"", {2, 16, 6, 6}, 32, same3x3});
   AddEpilogues(cases, "1x1_odd", {"", {1, 17, 5, 5}, 30, {}});
   AddEpilogues(cases, "depthwise", {"", {2, 16, 5, 5}, 16, same3x3, 16});
+  AddInvertedResidualCases(cases);
   for (const char* name : {"1x1_stride2", "3x3_stride2_odd_input", "pad_asymmetric", "group3_odd",
                            "depthwise_stride2", "dilation2"}) {
     for (const Geometry& geometry : Geometries()) {

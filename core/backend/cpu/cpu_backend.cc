@@ -31,7 +31,8 @@ bool IsProduct(const Attrs& attrs) {
                [](const ConvBackwardData&) { return true; },
                [](const ConvBackwardWeights&) { return true; }, [](const Dense&) { return true; },
                [](const DenseBackwardData&) { return true; },
-               [](const DenseBackwardWeights&) { return true; }, [](const auto&) { return false; }},
+               [](const DenseBackwardWeights&) { return true; },
+               [](const InvertedResidual&) { return true; }, [](const auto&) { return false; }},
       attrs);
 }
 
@@ -53,51 +54,53 @@ bool HasKernel(const Graph& graph, const Node& node) {
 
 absl::StatusOr<Lowered> LowerFast(const NodeView& view, const CompileOptions& options) {
   return std::visit(
-      Overload{[&](const Pool& op) { return cpu::LowerPool(view, op); },
-               [&](const PoolBackward& op) { return cpu::LowerPoolBackward(view, op); },
-               [&](const BatchNorm& op) { return cpu::LowerBatchNorm(view, op); },
-               [&](const BatchNormTraining& op) { return cpu::LowerBatchNormTraining(view, op); },
-               [&](const BatchNormBackward& op) { return cpu::LowerBatchNormBackward(view, op); },
-               [&](const Reorder&) { return cpu::LowerReorder(view); },
-               [&](const Cast&) { return cpu::LowerCast(view); },
-               [&](const Softmax&) { return cpu::LowerSoftmax(view); },
-               [&](const Add& op) { return cpu::LowerAdd(view, op); },
-               [&](const Activate& op) { return cpu::LowerActivate(view, op); },
-               [&](const ActivateBackward& op) { return cpu::LowerActivateBackward(view, op); },
-               [&](const PRelu&) { return cpu::LowerPRelu(view); },
-               [&](const PReluBackward&) { return cpu::LowerPReluBackward(view); },
-               [&](const Mul&) { return cpu::LowerMul(view); },
-               [&](const GateBackward&) { return cpu::LowerGateBackward(view); },
-               [&](const Concat&) { return cpu::LowerConcat(view); },
-               [&](const SliceChannels& op) { return cpu::LowerSliceChannels(view, op); },
-               [&](const GroupNorm& op) { return cpu::LowerGroupNorm(view, op); },
-               [&](const GroupNormBackward& op) {
-                 return cpu::LowerGroupNormBackward(view, op.forward);
-               },
-               [&](const LocalResponseNorm& op) { return cpu::LowerLocalResponseNorm(view, op); },
-               [&](const LocalResponseNormBackward& op) {
-                 return cpu::LowerLocalResponseNormBackward(view, op.forward);
-               },
-               [&](const BiasBackward&) { return cpu::LowerBiasBackward(view); },
-               [&](const Normalize&) { return cpu::LowerNormalize(view); },
-               [&](const Dropout& op) { return cpu::LowerDropout(view, op); },
-               [&](const NormScale& op) { return cpu::LowerNormScale(view, op); },
-               [&](const SumGradients& op) { return cpu::LowerSumGradients(view, op); },
-               [&](const MovingAverage&) { return cpu::LowerMovingAverage(view); },
-               [&](const Dense&) { return cpu::LowerDense(view, options); },
-               [&](const DenseBackwardData&) { return cpu::LowerDense(view, options); },
-               [&](const DenseBackwardWeights&) { return cpu::LowerDense(view, options); },
-               [&](const Conv&) { return cpu::LowerConv(view, options); },
-               [&](const ConvBackwardData&) { return cpu::LowerConv(view, options); },
-               [&](const ConvTranspose&) { return cpu::LowerConvTranspose(view, options); },
-               [&](const ConvBackwardWeights&) { return cpu::LowerConv(view, options); },
-               [&](const auto& op) -> absl::StatusOr<Lowered> {
-                 if constexpr (std::is_constructible_v<Update, decltype(op)>) {
-                   return cpu::LowerUpdate(view, op);
-                 } else {
-                   return LowerReference(view.graph, view.node);
-                 }
-               }},
+      Overload{
+          [&](const Pool& op) { return cpu::LowerPool(view, op); },
+          [&](const PoolBackward& op) { return cpu::LowerPoolBackward(view, op); },
+          [&](const BatchNorm& op) { return cpu::LowerBatchNorm(view, op); },
+          [&](const BatchNormTraining& op) { return cpu::LowerBatchNormTraining(view, op); },
+          [&](const BatchNormBackward& op) { return cpu::LowerBatchNormBackward(view, op); },
+          [&](const Reorder&) { return cpu::LowerReorder(view); },
+          [&](const Cast&) { return cpu::LowerCast(view); },
+          [&](const Softmax&) { return cpu::LowerSoftmax(view); },
+          [&](const Add& op) { return cpu::LowerAdd(view, op); },
+          [&](const Activate& op) { return cpu::LowerActivate(view, op); },
+          [&](const ActivateBackward& op) { return cpu::LowerActivateBackward(view, op); },
+          [&](const PRelu&) { return cpu::LowerPRelu(view); },
+          [&](const PReluBackward&) { return cpu::LowerPReluBackward(view); },
+          [&](const Mul&) { return cpu::LowerMul(view); },
+          [&](const GateBackward&) { return cpu::LowerGateBackward(view); },
+          [&](const Concat&) { return cpu::LowerConcat(view); },
+          [&](const SliceChannels& op) { return cpu::LowerSliceChannels(view, op); },
+          [&](const GroupNorm& op) { return cpu::LowerGroupNorm(view, op); },
+          [&](const GroupNormBackward& op) {
+            return cpu::LowerGroupNormBackward(view, op.forward);
+          },
+          [&](const LocalResponseNorm& op) { return cpu::LowerLocalResponseNorm(view, op); },
+          [&](const LocalResponseNormBackward& op) {
+            return cpu::LowerLocalResponseNormBackward(view, op.forward);
+          },
+          [&](const BiasBackward&) { return cpu::LowerBiasBackward(view); },
+          [&](const Normalize&) { return cpu::LowerNormalize(view); },
+          [&](const Dropout& op) { return cpu::LowerDropout(view, op); },
+          [&](const NormScale& op) { return cpu::LowerNormScale(view, op); },
+          [&](const SumGradients& op) { return cpu::LowerSumGradients(view, op); },
+          [&](const MovingAverage&) { return cpu::LowerMovingAverage(view); },
+          [&](const Dense&) { return cpu::LowerDense(view, options); },
+          [&](const DenseBackwardData&) { return cpu::LowerDense(view, options); },
+          [&](const DenseBackwardWeights&) { return cpu::LowerDense(view, options); },
+          [&](const Conv&) { return cpu::LowerConv(view, options); },
+          [&](const ConvBackwardData&) { return cpu::LowerConv(view, options); },
+          [&](const ConvTranspose&) { return cpu::LowerConvTranspose(view, options); },
+          [&](const ConvBackwardWeights&) { return cpu::LowerConv(view, options); },
+          [&](const InvertedResidual& op) { return cpu::LowerInvertedResidual(view, op, options); },
+          [&](const auto& op) -> absl::StatusOr<Lowered> {
+            if constexpr (std::is_constructible_v<Update, decltype(op)>) {
+              return cpu::LowerUpdate(view, op);
+            } else {
+              return LowerReference(view.graph, view.node);
+            }
+          }},
       view.node.attrs);
 }
 
@@ -111,6 +114,9 @@ class Cpu : public HostBackend {
     const auto* add = std::get_if<Add>(&node.attrs);
     if (add != nullptr && cpu::HasEltwisePrimitive(add->activation.kind)) {
       return !HasOnly(graph, node, /*half=*/true);
+    }
+    if (const auto* op = std::get_if<InvertedResidual>(&node.attrs); op != nullptr) {
+      return cpu::HasInvertedResidualKernel({graph, node}, *op);
     }
     return HasKernel(graph, node) || (HasReferenceKernel(graph, node) && !IsProduct(node.attrs));
   }

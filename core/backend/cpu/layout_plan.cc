@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/backend/cpu/layouts.h"
+#include "core/backend/cpu/lower.h"
 #include "core/backend/cpu/pool.h"
 #include "core/backend/cpu/products.h"
 #include "core/base/status.h"
@@ -78,6 +79,17 @@ class Planner {
     RETURN_IF_ERROR(Read(node, 0, layouts.x));
     RETURN_IF_ERROR(Read(node, 1, layouts.y));
     return Write(node, 0, layouts.w);
+  }
+
+  absl::Status Visit(const InvertedResidual& op, Node& node) {
+    if (!HasInvertedResidualKernel({graph_, node}, op)) return ReadAllDense(node);
+    RETURN_IF_ERROR(Read(node, 0, kBlocked));
+    const int stages = op.has_expansion ? 3 : 2;
+    for (int weights = 1; weights <= 2 * stages - 1; weights += 2) {
+      RETURN_IF_ERROR(Read(node, weights, WeightsInBlocksOfOutputs(type(node.inputs[weights]))));
+    }
+    if (op.has_residual) RETURN_IF_ERROR(Read(node, 2 * stages + 1, kBlocked));
+    return Write(node, 0, kBlocked);
   }
 
   absl::Status Visit(const Dense& dense, Node& node) {

@@ -27,8 +27,13 @@ bool HasBf16Kernel(const NodeView& view);
 // which our own loops would make a call a value.
 bool HasEltwisePrimitive(Activation kind);
 
+// Whether our own kernel computes the node (layouts not yet chosen).
+bool HasInvertedResidualKernel(const NodeView& view, const InvertedResidual& op);
+
 absl::StatusOr<Lowered> LowerConv(const NodeView& view, const CompileOptions& options);
 absl::StatusOr<Lowered> LowerConvTranspose(const NodeView& view, const CompileOptions& options);
+absl::StatusOr<Lowered> LowerInvertedResidual(const NodeView& view, const InvertedResidual& op,
+                                              const CompileOptions& options);
 absl::StatusOr<Lowered> LowerDense(const NodeView& view, const CompileOptions& options);
 absl::StatusOr<Lowered> LowerPool(const NodeView& view, const Pool& pool);
 absl::StatusOr<Lowered> LowerPoolBackward(const NodeView& view, const PoolBackward& pool);

@@ -1,5 +1,6 @@
 #include "core/backend/cpu/onednn.h"
 
+#include <algorithm>
 #include <deque>
 
 #include "absl/base/thread_annotations.h"
@@ -40,12 +41,21 @@ Desc DescByTag(const Dims& dims, DType dtype, dnnl_format_tag_t tag) {
   return desc;
 }
 
+// Whether two descriptors are the same in every stride. oneDNN's equality passes over the strides
+// of extents of 1, by which its kernels tell formats apart.
+bool IsSame(const Desc& a, const Desc& b) {
+  if (!dnnl_memory_desc_equal(&a, &b)) return false;
+  if (a.format_kind != dnnl_blocked) return true;
+  const auto& strides = a.format_desc.blocking.strides;
+  return std::equal(strides, strides + a.ndims, b.format_desc.blocking.strides);
+}
+
 class InternedDescs {
  public:
   Layout Intern(const Desc& desc) {
     absl::MutexLock lock(&mutex_);
     for (size_t i = 0; i < descs_.size(); ++i) {
-      if (dnnl_memory_desc_equal(&descs_[i], &desc)) return kFirstInterned + Layout(i);
+      if (IsSame(descs_[i], desc)) return kFirstInterned + Layout(i);
     }
     descs_.push_back(desc);
     return kFirstInterned + Layout(descs_.size() - 1);
@@ -114,6 +124,10 @@ Desc AnyDesc(const Desc& desc) {
 
 Layout Intern(const Desc& desc, const Desc& dense) {
   return dnnl_memory_desc_equal(&desc, &dense) ? kDense : Interned().Intern(desc);
+}
+
+Layout WeightsInBlocksOfOutputs(const Type& weights) {
+  return Intern(DescByTag(weights.dims, weights.dtype, dnnl_Abcd16a), DenseDesc(weights.dims));
 }
 
 const Desc& InternedDesc(Layout layout) { return Interned().Get(layout); }

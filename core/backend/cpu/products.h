@@ -57,6 +57,9 @@ std::vector<LayoutPair> ConvCandidates(const ConvProblem& problem, Layout prefer
 absl::StatusOr<ConvLayouts> ChooseConvLayouts(const ConvProblem& problem,
                                               absl::Span<const LayoutPair> candidates);
 
+// Weights [O,I,KH,KW] for our own kernels: [O/16][I][KH][KW][16], zeros behind the last output.
+Layout WeightsInBlocksOfOutputs(const Type& weights);
+
 // How the weights of a dense (fully connected) node are packed, for x [N,K] and y [N,O].
 absl::StatusOr<Layout> ChooseDenseWeights(const Graph& graph, const Node& node, bool training);
 // Whether oneDNN has a fast kernel for the dense node.

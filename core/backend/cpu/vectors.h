@@ -51,6 +51,22 @@ FOVEA_AVX512_INLINE Vector Load(const Bf16* p) {
   return v;
 }
 
+// The larger and the smaller of each pair; b where either is not a number.
+FOVEA_AVX512_INLINE Vector Max(Vector a, Vector b) {
+#if defined(__x86_64__)
+  return _mm512_maskz_max_ps(0xFFFF, a, b);  // GCC 12 warns of the form without a mask
+#else
+  return a > b ? a : b;
+#endif
+}
+FOVEA_AVX512_INLINE Vector Min(Vector a, Vector b) {
+#if defined(__x86_64__)
+  return _mm512_maskz_min_ps(0xFFFF, a, b);
+#else
+  return a < b ? a : b;
+#endif
+}
+
 FOVEA_AVX512_INLINE void Store(Vector v, float* p) { std::memcpy(p, &v, sizeof(v)); }
 // Rounded to nearest, ties to even; numbers below the smallest normal one become 0.
 FOVEA_AVX512_INLINE void Store(Vector v, Bf16* p) {

@@ -110,6 +110,40 @@ INSTANTIATE_TEST_SUITE_P(Nets, NetInference,
                          ::testing::Values("mlp", "lenet", "resnet8", "mobilenet_v2"),
                          [](const auto& info) { return info.param; });
 
+TEST(FuseInvertedResiduals, TakesEveryBlockOfMobileNetV2) {
+  const auto net = BuildNet(SmallNet("mobilenet_v2", 32, 3), 2);
+  ASSERT_TRUE(net.ok()) << net.status();
+  const auto program = Compile(net->graph, ReferenceBackend(), {});
+  ASSERT_TRUE(program.ok()) << program.status();
+  EXPECT_EQ(CountOps(**program, "InvertedResidual"), 17);
+  EXPECT_EQ(CountOps(**program, "Conv"), 2);  // the first and the last
+}
+
+TEST(FuseInvertedResiduals, LeavesAnExpansionThatIsReadElsewhere) {
+  Graph graph;
+  const auto parameter = [&graph](const char* name, const Dims& dims) {
+    return graph.AddParameter(name, dims);
+  };
+  const ValueId x = graph.AddInput("x", {DType::kF32, {1, 4, 5, 5}});
+  Conv pointwise, depthwise;
+  pointwise.has_bias = depthwise.has_bias = true;
+  depthwise.window = {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}};
+  depthwise.group = 8;
+  const ValueId expanded =
+      *graph.Add1("expand", pointwise, {x, parameter("we", {8, 4, 1, 1}), parameter("be", {8})});
+  const ValueId filtered = *graph.Add1(
+      "filter", depthwise, {expanded, parameter("wd", {8, 1, 3, 3}), parameter("bd", {8})});
+  const ValueId projected = *graph.Add1(
+      "project", pointwise, {filtered, parameter("wp", {4, 8, 1, 1}), parameter("bp", {4})});
+  graph.MarkOutput(projected);
+  graph.MarkOutput(expanded);
+  graph.AssignRegions();
+  ASSERT_STATUS_OK(FuseInvertedResiduals(graph, ReferenceBackend()));
+  ASSERT_STATUS_OK(Verify(graph));
+  ASSERT_EQ(graph.nodes().size(), 2u);
+  EXPECT_FALSE(std::get<InvertedResidual>(graph.nodes()[1].attrs).has_expansion);
+}
+
 TEST(FuseResidual, LeavesAnAddWhoseOtherOperandIsReadLater) {
   // y = conv(x); s = x' + y where x' = relu(x0) is read again afterwards.
   Graph graph;
