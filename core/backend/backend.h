@@ -30,8 +30,8 @@ const char* LayoutPlanName(LayoutPlan plan);  // "default", "nhwc", …
 struct CompileOptions {
   bool training = false;  // keep the passes of training graphs; primitives kept for backward
   LayoutPlan layout_plan = LayoutPlan::kDefault;
-  // What an f32 training graph computes in where the backend can: kF32, or kBF16, in which
-  // parameters, their gradients, statistics, losses and updates stay f32.
+  // What an f32 graph computes in where the backend can: kF32, or kBF16, in which parameters, their
+  // gradients, statistics, losses, updates, inputs and outputs stay f32.
   DType compute_type = DType::kF32;
   // Threads that will run the program; primitives are created for it. 0: all of the CPU budget.
   int width = 0;

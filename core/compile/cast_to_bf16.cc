@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/compile/compile.h"
 #include "core/compile/passes.h"
 #include "core/graph/op_def.h"
 
@@ -142,8 +143,9 @@ class Caster {
   std::map<ValueId, ValueId> copies_;  // a value in the other of its two types
 };
 
-// Whether the backend multiplies bf16 at all.
-absl::Status CheckBackend(const Backend& backend) {
+}  // namespace
+
+absl::Status CheckBf16(const Backend& backend) {
   Graph probe;
   const ValueId x = probe.AddInput("x", {DType::kBF16, {16, 64}});
   const ValueId w = probe.AddInput("w", {DType::kBF16, {64, 64}});
@@ -154,10 +156,8 @@ absl::Status CheckBackend(const Backend& backend) {
       "\" does not compute in bf16 here, which takes a processor with AVX512_BF16 or AMX"));
 }
 
-}  // namespace
-
 absl::Status CastToBf16(Graph& graph, const Backend& backend) {
-  RETURN_IF_ERROR(CheckBackend(backend));
+  RETURN_IF_ERROR(CheckBf16(backend));
   return Caster(graph, backend).Run();
 }
 

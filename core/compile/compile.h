@@ -10,6 +10,9 @@
 
 namespace fovea {
 
+// OK when the backend computes in bf16 on this machine; FailedPrecondition says what that takes.
+absl::Status CheckBf16(const Backend& backend);
+
 // Compiles `graph` for `backend`. An inference graph (options.training false) goes through the
 // inference passes, and its nodes that depend on parameters and states only become the prologue.
 // InvalidArgument: the graph does not verify. FailedPrecondition: compute_type is bf16, in which

@@ -18,6 +18,7 @@ namespace {
 constexpr uint32_t kFormatVersion = 1;
 constexpr char kModelFile[] = "model.onnx";
 constexpr char kLabelsFile[] = "labels.txt";
+constexpr char kGoldenFile[] = "golden.pb";
 constexpr char kManifestFile[] = "manifest.textproto";
 
 std::string LabelsText(const v1::ModelManifest& manifest) {
@@ -116,14 +117,20 @@ absl::Status WriteModel(FileSystem* files, const std::string& folder, const Mode
   RETURN_IF_ERROR(files->WriteAtomically(JoinPath(folder, kModelFile), onnx));
   RETURN_IF_ERROR(
       files->WriteAtomically(JoinPath(folder, kLabelsFile), LabelsText(model.manifest)));
+  if (!model.golden.examples().empty()) {
+    RETURN_IF_ERROR(
+        files->WriteAtomically(JoinPath(folder, kGoldenFile), model.golden.SerializeAsString()));
+  }
   return WriteManifest(files, folder, model.manifest);
 }
 
 absl::Status CopyModel(FileSystem* files, const std::string& from, const std::string& to) {
   RETURN_IF_ERROR(files->MakeDirs(to));
-  for (const char* name : {kModelFile, kLabelsFile, kManifestFile}) {
-    ASSIGN_OR_RETURN(const std::string bytes, files->Read(JoinPath(from, name)));
-    RETURN_IF_ERROR(files->WriteAtomically(JoinPath(to, name), bytes));
+  for (const char* name : {kModelFile, kLabelsFile, kGoldenFile, kManifestFile}) {
+    const absl::StatusOr<std::string> bytes = files->Read(JoinPath(from, name));
+    if (name == kGoldenFile && absl::IsNotFound(bytes.status())) continue;
+    if (!bytes.ok()) return bytes.status();
+    RETURN_IF_ERROR(files->WriteAtomically(JoinPath(to, name), *bytes));
   }
   return absl::OkStatus();
 }
@@ -146,6 +153,21 @@ absl::StatusOr<v1::ModelManifest> ReadManifest(FileSystem* files, const std::str
   return manifest;
 }
 
+namespace {
+
+// Empty where the model has none.
+absl::StatusOr<v1::Golden> ReadGolden(FileSystem* files, const std::string& folder) {
+  const std::string path = JoinPath(folder, kGoldenFile);
+  const absl::StatusOr<std::string> bytes = files->Read(path);
+  v1::Golden golden;
+  if (absl::IsNotFound(bytes.status())) return golden;
+  if (!bytes.ok()) return bytes.status();
+  if (!golden.ParseFromString(*bytes)) return absl::DataLossError(path + ": damaged");
+  return golden;
+}
+
+}  // namespace
+
 absl::StatusOr<Model> ReadModel(FileSystem* files, const std::string& folder) {
   Model model;
   ASSIGN_OR_RETURN(model.manifest, ReadManifest(files, folder));
@@ -159,6 +181,7 @@ absl::StatusOr<Model> ReadModel(FileSystem* files, const std::string& folder) {
   if (!imported.ok()) return AsDamage(path, imported.status());
   model.graph = std::move(imported->graph);
   model.values = std::move(imported->values);
+  ASSIGN_OR_RETURN(model.golden, ReadGolden(files, folder));
   if (const absl::Status status = CheckModel(model); !status.ok()) return AsDamage(path, status);
   return model;
 }

@@ -1,6 +1,7 @@
 // The files of a model, the same in a staged folder and in models/<name>/<version>/:
 //   model.onnx           the unfolded inference graph with its weights (core/onnx)
 //   labels.txt           one label a line; for people and other servers
+//   golden.pb            pictures and what the model said of them; not where it has none
 //   manifest.textproto   the ModelManifest; written last
 #pragma once
 

@@ -1,4 +1,7 @@
-// What a step computes in, how the cpu backend lays it out, and how the result is stored.
+// What a step computes in, how the cpu backend lays it out, how the result is stored, and what it
+// is served in.
+#include <cmath>
+
 #include "core/train/config_sections.h"
 
 namespace fovea {
@@ -24,6 +27,38 @@ void CheckPlan(ConfigCheck& check) {
   }
 }
 
+void FillServing(ConfigFill& fill) {
+  v1::ServingPrecision& serving = *fill.config().mutable_serving();
+  if (serving.precision() == v1::SERVED_PRECISION_UNSPECIFIED) {
+    serving.set_precision(v1::SERVED_PRECISION_FP32);
+    fill.Chose("serving.precision", v1::ServedPrecision_Name(serving.precision()), "the default");
+  }
+  if (serving.precision() != v1::SERVED_PRECISION_FP32 && !serving.has_max_loss()) {
+    serving.set_max_loss(0.002);
+    fill.Chose("serving.max_loss", serving.max_loss(), "the default");
+  }
+}
+
+void CheckServing(ConfigCheck& check) {
+  const v1::TrainingConfig& config = check.config();
+  const v1::ServingPrecision& serving = config.serving();
+  if (!v1::ServedPrecision_IsValid(serving.precision())) {
+    check.Wrong("serving.precision", static_cast<int>(serving.precision()),
+                "a value of ServedPrecision");
+  } else if (serving.precision() != v1::SERVED_PRECISION_FP32) {
+    CheckHasValidation(check, "serving.precision");
+    if (config.backend() != v1::BACKEND_CPU) {
+      check.Wrong(
+          "serving.precision",
+          absl::StrCat(v1::ServedPrecision_Name(serving.precision()), " on BACKEND_REFERENCE"),
+          "SERVED_PRECISION_FP32, or BACKEND_CPU");
+    }
+  }
+  const double max_loss = serving.max_loss();
+  check.Range("serving.max_loss", max_loss, max_loss >= 0 && std::isfinite(max_loss),
+              "a finite number of at least 0");
+}
+
 }  // namespace
 
 void FillPrecision(ConfigFill& fill) {
@@ -37,6 +72,7 @@ void FillPrecision(ConfigFill& fill) {
     config.set_storage(v1::STORAGE_FP32);
     fill.Chose("storage", v1::Storage_Name(config.storage()), "the default");
   }
+  FillServing(fill);
 }
 
 void CheckPrecision(ConfigCheck& check) {
@@ -55,6 +91,7 @@ void CheckPrecision(ConfigCheck& check) {
   if (!v1::Storage_IsValid(config.storage())) {
     check.Wrong("storage", static_cast<int>(config.storage()), "a value of Storage");
   }
+  CheckServing(check);
 }
 
 }  // namespace fovea

@@ -7,6 +7,7 @@
 #include "core/model/layer_table.h"
 #include "core/model/model.h"
 #include "core/model/storage.h"
+#include "core/train/golden.h"
 #include "core/train/recipe.h"
 #include "core/train/timestamp.h"
 
@@ -38,6 +39,7 @@ v1::ModelManifest ManifestOf(const FinishedRun& run, const Graph& graph,
   const Decisions& decisions = run.decisions;
   manifest.mutable_thresholds()->Add(decisions.thresholds.begin(), decisions.thresholds.end());
   if (decisions.open_set.has_value()) *manifest.mutable_open_set() = *decisions.open_set;
+  manifest.set_precision(run.precision);
   SetLayers(graph, manifest);
   v1::TrainingOrigin& origin = *manifest.mutable_training();
   origin.set_job_id(job.job_id());
@@ -71,7 +73,7 @@ absl::Status RoundToStorage(const v1::TrainingConfig& config, Weights& weights) 
 
 absl::Status StageModel(FileSystem* files, const std::string& folder, const FinishedRun& run,
                         absl::Span<const std::string> labels, const Weights& weights,
-                        const Clock* clock) {
+                        const Backend& backend, const Clock* clock) {
   const v1::TrainingConfig& config = run.job->config();
   ASSIGN_OR_RETURN(
       const Net net,
@@ -84,6 +86,7 @@ absl::Status StageModel(FileSystem* files, const std::string& folder, const Fini
     RETURN_IF_ERROR(FoldTargetScale(*run.target_scale, model.graph, model.values));
   }
   model.manifest = ManifestOf(run, model.graph, labels, clock->Now());
+  ASSIGN_OR_RETURN(model.golden, MakeGolden(model, backend, run.golden_pixels));
   // What a crash left of an earlier try.
   RETURN_IF_ERROR(files->RemoveAll(folder));
   return WriteModel(files, folder, model);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -24,7 +25,9 @@ struct FinishedRun {
   int64_t epoch = 0;  // whose weights these are
   Decisions decisions;
   std::optional<TargetScale> target_scale;  // regression: to go into the last layer
+  v1::ServedPrecision precision = v1::SERVED_PRECISION_FP32;
   v1::Report report;
+  std::vector<std::vector<uint8_t>> golden_pixels;  // what the model says of them is kept with it
 };
 
 // Everything a manifest says but name's version, which publishing gives.
@@ -38,7 +41,7 @@ absl::Status RoundToStorage(const v1::TrainingConfig& config, Weights& weights);
 // The manifest is written last: a folder that has one is whole. Durable on return.
 absl::Status StageModel(FileSystem* files, const std::string& folder, const FinishedRun& run,
                         absl::Span<const std::string> labels, const Weights& weights,
-                        const Clock* clock);
+                        const Backend& backend, const Clock* clock);
 
 // Whether `folder` holds the whole model of this job already.
 bool IsStaged(FileSystem* files, const std::string& folder, const v1::TrainerJob& job);

@@ -7,6 +7,7 @@
 #include "core/base/status.h"
 #include "core/train/decisions.h"
 #include "core/train/evaluate.h"
+#include "core/train/golden.h"
 #include "core/train/measure.h"
 #include "core/train/publish.h"
 #include "core/train/recipe.h"
@@ -15,6 +16,8 @@
 
 namespace fovea {
 namespace {
+
+constexpr int kGoldenExamples = 4;
 
 bool HasExamples(const Dataset* dataset) { return dataset != nullptr && dataset->size() > 0; }
 
@@ -174,6 +177,8 @@ absl::Status Trainer::Finish() {
   }
   RETURN_IF_ERROR(RoundToStorage(options_.job.config(), *training_->weights()));
   run.target_scale = target_scale_;
+  std::vector<v1::PrecisionReport> precisions;
+  ASSIGN_OR_RETURN(run.precision, TryPrecisions(precisions));
   ASSIGN_OR_RETURN(run.decisions, FindDecisions());
   const bool has_test = HasExamples(options_.test);
   ASSIGN_OR_RETURN(run.report,
@@ -182,9 +187,12 @@ absl::Status Trainer::Finish() {
   run.report.set_dataset_revision(options_.job.dataset_revision());
   run.report.set_split(has_test ? v1::SPLIT_TEST : v1::SPLIT_VALIDATION);
   *run.report.mutable_choices() = options_.job.choices();
+  run.report.mutable_precisions()->Add(precisions.begin(), precisions.end());
   if (const auto share = data_wait_.share()) run.report.set_data_wait_share(*share);
+  ASSIGN_OR_RETURN(run.golden_pixels,
+                   FirstPixels(has_test ? *options_.test : *options_.validation, kGoldenExamples));
   return StageModel(options_.files, ModelFolder(), run, options_.labels, *training_->evaluated(),
-                    options_.clock);
+                    *options_.backend, options_.clock);
 }
 
 absl::StatusOr<Decisions> Trainer::FindDecisions() {

@@ -73,6 +73,8 @@ class Trainer {
   absl::Status Prepare();
   // anew: the weights begin here, not with a checkpoint.
   absl::Status PrepareNet(const v1::Execution& execution, bool anew);
+  // Makes inference_ and its executor.
+  absl::Status PrepareInference(Graph graph, DType compute_type);
   absl::Status PreparePosition(const RunCheckpoints::Found& found);
 
   absl::Status Start();
@@ -89,6 +91,12 @@ class Trainer {
   std::string ModelFolder() const { return JoinPath(options_.job.output_folder(), "model"); }
   EvaluateOptions EvaluateOptionsFor(Decisions decisions) const;
   absl::StatusOr<v1::Report> EvaluateOn(const Dataset& dataset, Decisions decisions);
+  // Tries the precisions that config.serving asks for; from then on inference_ is of the chosen
+  // one. `reports` stays empty where only FP32 is asked for.
+  absl::StatusOr<v1::ServedPrecision> TryPrecisions(std::vector<v1::PrecisionReport>& reports);
+  absl::StatusOr<v1::PrecisionReport> TryPrecision(v1::ServedPrecision precision);
+  absl::Status TellPrecision(const v1::PrecisionReport& chosen,
+                             absl::Span<const v1::PrecisionReport> reports);
   absl::StatusOr<Decisions> FindDecisions();
   absl::Status SaveCheckpoint(const v1::Measures* validation, bool best);
   absl::Status Emit(v1::JobEvent event);
@@ -98,6 +106,7 @@ class Trainer {
   v1::Execution execution_;
   std::vector<std::string> notes_;  // to be told after the start
   std::unique_ptr<TrainingStep> training_;
+  CompileOptions inference_options_;
   std::shared_ptr<BucketPrograms> inference_;
   std::unique_ptr<BucketExecutor> evaluator_;
   RunCheckpoints checkpoints_;

@@ -86,19 +86,28 @@ absl::Status Trainer::PrepareNet(const v1::Execution& execution, bool anew) {
                      LoadStart(options_.files, options_.job, net, *training_->weights()));
   }
 
-  BucketPrograms::Options buckets;
-  buckets.max_batch = std::min<int>(static_cast<int>(config.batch_size()), kMaxEvaluationBatch);
-  buckets.compile = compile;
+  inference_options_ = compile;
   // The plan of training is not that of inference, which is free to have its own.
-  buckets.compile.layout_plan = LayoutPlan::kDefault;
+  inference_options_.layout_plan = LayoutPlan::kDefault;
   ASSIGN_OR_RETURN(Graph graph, InferenceGraphOf(net, config));
   ASSIGN_OR_RETURN(graph, WithF32Ports(std::move(graph)));
-  ASSIGN_OR_RETURN(inference_,
-                   BucketPrograms::Create(std::move(graph), training_->evaluated(), buckets));
-  ASSIGN_OR_RETURN(evaluator_, BucketExecutor::Create(inference_));
+  RETURN_IF_ERROR(PrepareInference(std::move(graph), DType::kF32));
 
   execution_ = execution;
   execution_.set_layout_plan(LayoutPlanName(training_->program().layout_plan()));
+  return absl::OkStatus();
+}
+
+absl::Status Trainer::PrepareInference(Graph graph, DType compute_type) {
+  BucketPrograms::Options buckets;
+  buckets.max_batch =
+      std::min<int>(static_cast<int>(options_.job.config().batch_size()), kMaxEvaluationBatch);
+  buckets.compile = inference_options_;
+  buckets.compile.compute_type = compute_type;
+  ASSIGN_OR_RETURN(std::shared_ptr<BucketPrograms> programs,
+                   BucketPrograms::Create(std::move(graph), training_->evaluated(), buckets));
+  ASSIGN_OR_RETURN(evaluator_, BucketExecutor::Create(programs));
+  inference_ = std::move(programs);
   return absl::OkStatus();
 }
 

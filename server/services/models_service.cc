@@ -151,6 +151,9 @@ class ModelsService : public v1::Models::CallbackService {
     response->mutable_labels()->Swap(manifest.mutable_labels());
     response->mutable_preprocessing()->Swap(manifest.mutable_preprocessing());
     response->mutable_thresholds()->Swap(manifest.mutable_thresholds());
+    response->set_precision(manifest.precision() == v1::SERVED_PRECISION_UNSPECIFIED
+                                ? v1::SERVED_PRECISION_FP32
+                                : manifest.precision());
     if (manifest.has_open_set()) *response->mutable_open_set() = manifest.open_set();
     for (const v1::Layer& layer : manifest.layers()) {
       response->set_total_parameters(response->total_parameters() + layer.parameters());

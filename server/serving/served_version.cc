@@ -3,8 +3,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/log.h"
 #include "core/base/scoped_width.h"
 #include "core/base/status.h"
+#include "core/compile/compile.h"
+#include "core/model/golden.h"
 
 namespace fovea {
 namespace {
@@ -38,6 +41,27 @@ absl::Status Warm(const std::shared_ptr<BucketPrograms>& programs, size_t exampl
   return engine->Run({&example, 1}, output.data());
 }
 
+// What the version is served in on this machine: where that takes instructions it lacks, FP32.
+DType ComputeTypeHere(const v1::ModelManifest& manifest, const Backend& backend) {
+  if (manifest.precision() != v1::SERVED_PRECISION_BF16) return DType::kF32;
+  const absl::Status computes = CheckBf16(backend);
+  if (computes.ok()) return DType::kBF16;
+  LogWarning("served in FP32", {{"model", manifest.name()},
+                                {"version", manifest.version()},
+                                {"reason", computes.message()}});
+  return DType::kF32;
+}
+
+// The golden examples, all in one batch and through the buckets that serve.
+absl::Status CheckParity(const v1::Golden& golden,
+                         const std::shared_ptr<BucketPrograms>& programs) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<BatchEngine> engine, MakeEngine(programs));
+  return CheckGolden(golden, programs->example_bytes(), static_cast<size_t>(programs->row_count()),
+                     [&](absl::Span<const uint8_t* const> examples, float* outputs) {
+                       return engine->Run(examples, outputs);
+                     });
+}
+
 }  // namespace
 
 bool ServedVersion::regression() const {
@@ -61,6 +85,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   BucketPrograms::Options buckets;
   buckets.max_batch = options.policy.max_batch;
   buckets.compile.width = options.width;
+  buckets.compile.compute_type = ComputeTypeHere(served->manifest_, *options.backend);
   ASSIGN_OR_RETURN(served->programs_,
                    BucketPrograms::Create(std::move(model.graph), std::move(weights), buckets));
   const size_t example_bytes = served->programs_->example_bytes();
@@ -70,6 +95,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
                      " bytes an image, its preprocessing gives ", served->shape_.bytes()));
   }
   RETURN_IF_ERROR(Warm(served->programs_, example_bytes, served->outputs()));
+  RETURN_IF_ERROR(CheckParity(model.golden, served->programs_));
 
   Batcher::Options batcher;
   batcher.name = served->name();

@@ -124,6 +124,22 @@ TEST_F(ModelManagerTest, ADeletedVersionFinishesItsRequestsAndTheOneBeforeTakesO
   EXPECT_FALSE(Healthy("digits"));
 }
 
+TEST_F(ModelManagerTest, AVersionThatAnswersOtherwiseThanWhenPublishedIsNotServed) {
+  Model model = testing::SomeModel();
+  model.golden.set_tolerance(1e-3f);
+  v1::GoldenExample& example = *model.golden.add_examples();
+  example.set_pixels(std::string(16, '\x80'));
+  for (int i = 0; i < 3; ++i) example.add_outputs(i == 0 ? 1.0f : 0.0f);
+  const std::string staged = *repository_.NewStagingFolder();
+  ASSERT_TRUE(WriteModel(FileSystem::Real(), staged, model).ok());
+  const uint64_t version = *repository_.Publish(staged, "digits");
+  StartAndWait();
+  EXPECT_FALSE(Healthy("digits"));
+  const ModelManager::Status status = manager_->StateOf("digits", version);
+  EXPECT_EQ(status.state, State::kFailed);
+  EXPECT_THAT(status.message, HasSubstr("differ here from those it was published with"));
+}
+
 TEST_F(ModelManagerTest, ADamagedModelIsUnavailableAndDoesNotStopTheOthers) {
   const uint64_t version = Publish();
   const std::string file = JoinPath(repository_.Folder("digits", version), "model.onnx");

@@ -71,6 +71,7 @@ TEST(Config, CompletesAnEmptyOneAndSaysWhy) {
       {"config.precision", "PRECISION_FP32"},
       {"config.layout_plan", "LAYOUT_PLAN_BLOCKED_WINOGRAD"},
       {"config.storage", "STORAGE_FP32"},
+      {"config.serving.precision", "SERVED_PRECISION_FP32"},
   };
   EXPECT_EQ(ValuesOf(*complete), expected);
 }
@@ -343,6 +344,10 @@ TEST(Config, NamesTheFieldTheFoundAndTheExpectedOfEveryViolation) {
       {"width: 0", "width", "found 0, expected 1 to 1024"},
       {"precision: PRECISION_FP64 backend: BACKEND_CPU", "precision", "or BACKEND_REFERENCE"},
       {"precision: PRECISION_BF16 backend: BACKEND_REFERENCE", "precision", "or BACKEND_CPU"},
+      {"serving { precision: SERVED_PRECISION_BF16 } backend: BACKEND_REFERENCE",
+       "serving.precision", "or BACKEND_CPU"},
+      {"serving { precision: SERVED_PRECISION_AUTO max_loss: -1 }", "serving.max_loss",
+       "a finite number of at least 0"},
       {"backend: BACKEND_REFERENCE layout_plan: LAYOUT_PLAN_NHWC", "layout_plan",
        "found LAYOUT_PLAN_NHWC, expected none on BACKEND_REFERENCE"},
   };

@@ -52,6 +52,45 @@ void CancelAfterStep(TrainingRun& run, int64_t stop) {
   run.on_step = nullptr;
 }
 
+// ---- What is served.
+
+TEST(ServedPrecision, Bf16IsMeasuredBesideF32AndKeptWithTheVersion) {
+  if (!CpuHasBf16()) GTEST_SKIP() << "this processor does not compute in bf16";
+  TrainingRun run(std::string(kResnet) +
+                  "serving { precision: SERVED_PRECISION_BF16 max_loss: 1 }");
+  const v1::ModelManifest manifest = Finish(run);
+  EXPECT_EQ(manifest.precision(), v1::SERVED_PRECISION_BF16);
+  ASSERT_THAT(manifest.report().precisions(), SizeIs(2));
+  const v1::PrecisionReport &single = manifest.report().precisions(0),
+                            &half = manifest.report().precisions(1);
+  EXPECT_EQ(single.precision(), v1::SERVED_PRECISION_FP32);
+  EXPECT_TRUE(single.has_value() && half.has_value());
+  EXPECT_NEAR(half.loss(), single.value() - half.value(), 1e-9);
+  const auto model = ReadModel(FileSystem::Real(), run.folder() + "/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->golden.examples(), SizeIs(4));
+}
+
+TEST(ServedPrecision, AnAccuracyThatMayNotFallIsServedInF32OrNoWorse) {
+  TrainingRun run(std::string(kResnet) +
+                  "serving { precision: SERVED_PRECISION_AUTO max_loss: 0 }");
+  const v1::ModelManifest manifest = Finish(run);
+  ASSERT_THAT(manifest.report().precisions(), SizeIs(2));
+  const v1::PrecisionReport& half = manifest.report().precisions(1);
+  if (manifest.precision() == v1::SERVED_PRECISION_BF16) {
+    EXPECT_LE(half.loss(), 0);
+  } else {
+    EXPECT_EQ(manifest.precision(), v1::SERVED_PRECISION_FP32);
+  }
+}
+
+TEST(ServedPrecision, ByDefaultOnlyF32AndNothingElseIsTried) {
+  TrainingRun run(kResnet);
+  const v1::ModelManifest manifest = Finish(run);
+  EXPECT_EQ(manifest.precision(), v1::SERVED_PRECISION_FP32);
+  EXPECT_THAT(manifest.report().precisions(), SizeIs(0));
+}
+
 // ---- bf16.
 
 TEST(Bf16Training, FollowsTheLossesOfF32AndPublishesF32) {
