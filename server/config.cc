@@ -30,7 +30,7 @@ void AddPlaces(CLI::App& app, Config& config) {
                  "Path of fovea-trainer; default: beside this executable");
 }
 
-void AddServing(CLI::App& app, Config& config, double* delay_ms) {
+void AddServing(CLI::App& app, Config& config, double* delay_ms, double* target_ms) {
   app.add_option("--backend", config.backend, "Device that serves: cpu or reference")
       ->capture_default_str();
   app.add_option("--threads", config.threads,
@@ -44,6 +44,10 @@ void AddServing(CLI::App& app, Config& config, double* delay_ms) {
       ->capture_default_str();
   app.add_option("--max-batch-delay-ms", *delay_ms,
                  "How long an image may wait for company; 0: an idle core takes it at once")
+      ->capture_default_str();
+  app.add_option("--target-p99-ms", *target_ms,
+                 "Latency in the batcher to stay under: batches and delays follow the rate of "
+                 "requests; 0: none")
       ->capture_default_str();
   app.add_option("--max-queue", config.batch.max_queue,
                  "Images that may wait for a model version before requests are refused")
@@ -90,12 +94,12 @@ absl::Status CheckAddress(const char* flag, const std::string& address) {
 
 ConfigOrExit ParseFlags(int argc, const char* const* argv) {
   Config config;
-  double delay_ms = 0, grace_seconds = absl::ToDoubleSeconds(config.grace);
+  double delay_ms = 0, target_ms = 0, grace_seconds = absl::ToDoubleSeconds(config.grace);
   std::string priority = "idle";
   CLI::App app(kDescription, "fovea-server");
   app.set_version_flag("--version", "fovea-server " FOVEA_VERSION);
   AddPlaces(app, config);
-  AddServing(app, config, &delay_ms);
+  AddServing(app, config, &delay_ms, &target_ms);
   AddLimits(app, config.limits);
   app.add_option("--trainer-priority", priority,
                  "idle: training takes what serving leaves; normal: they share")
@@ -117,6 +121,7 @@ ConfigOrExit ParseFlags(int argc, const char* const* argv) {
             {2, absl::StrCat("fovea-server: ", error.what(), "; see fovea-server --help\n")}};
   }
   config.batch.max_delay = absl::Milliseconds(delay_ms);
+  config.batch.target_p99 = absl::Milliseconds(target_ms);
   config.grace = absl::Seconds(grace_seconds);
   config.idle_trainer = priority == "idle";
   if (const absl::Status status = ValidateConfig(config); !status.ok()) {
@@ -141,6 +146,14 @@ absl::Status ValidateConfig(const Config& config) {
   RETURN_IF_ERROR(CheckRange("--max-batch", config.batch.max_batch, 1, 1024));
   RETURN_IF_ERROR(CheckRange("--max-batch-delay-ms",
                              absl::ToDoubleMilliseconds(config.batch.max_delay), 0.0, 10'000.0));
+  RETURN_IF_ERROR(CheckRange("--target-p99-ms", absl::ToDoubleMilliseconds(config.batch.target_p99),
+                             0.0, 10'000.0));
+  if (config.batch.target_p99 > absl::ZeroDuration() &&
+      config.batch.max_delay > absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        "--target-p99-ms: found it beside --max-batch-delay-ms, expected one of them: the target "
+        "sets the delay");
+  }
   RETURN_IF_ERROR(CheckRange("--max-queue", config.batch.max_queue, 1, 1 << 20));
   RETURN_IF_ERROR(CheckRange("--evaluations", config.evaluations, 1, 64));
   RETURN_IF_ERROR(CheckRange("--max-message-bytes", limits.max_message_bytes, 1 << 16, 1 << 30));

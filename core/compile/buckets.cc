@@ -10,18 +10,18 @@
 
 namespace fovea {
 
-std::vector<int> SplitIntoBuckets(int n, int max_batch) {
-  std::vector<int> buckets;
-  for (; n >= max_batch; n -= max_batch) buckets.push_back(max_batch);
+int NextBucket(int n, int max_batch) {
+  if (n >= max_batch) return max_batch;
   // What is left goes into one padded bucket when that wastes at most a quarter of it, and else
   // into full buckets, the largest first.
-  while (n > 0) {
-    const int up = static_cast<int>(std::bit_ceil(static_cast<unsigned>(n)));
-    const int down = static_cast<int>(std::bit_floor(static_cast<unsigned>(n)));
-    const int take = (up - n) * 4 <= up ? up : down;
-    buckets.push_back(take);
-    n -= take;
-  }
+  const int up = static_cast<int>(std::bit_ceil(static_cast<unsigned>(n)));
+  const int down = static_cast<int>(std::bit_floor(static_cast<unsigned>(n)));
+  return (up - n) * 4 <= up ? up : down;
+}
+
+std::vector<int> SplitIntoBuckets(int n, int max_batch) {
+  std::vector<int> buckets;
+  for (; n > 0; n -= buckets.back()) buckets.push_back(NextBucket(n, max_batch));
   return buckets;
 }
 

@@ -22,8 +22,10 @@
 
 namespace fovea {
 
+// The bucket that the first of n >= 1 examples run in; larger than n where the rest of it is
+// padded. Pure. max_batch is a power of two.
+int NextBucket(int n, int max_batch);
 // The bucket sizes that run n examples, in order; the last may be larger than what is left of n.
-// Pure. max_batch is a power of two.
 std::vector<int> SplitIntoBuckets(int n, int max_batch);
 
 // Programs of an inference graph with one input, pixels u8 [N,H,W,C] (or f32), and the outputs its

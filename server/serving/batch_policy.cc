@@ -1,39 +1,73 @@
 #include "server/serving/batch_policy.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace fovea {
 namespace {
 
+// A larger bucket has to be so much faster, image by image, to be waited for: the rest is noise.
+constexpr double kWorthWaiting = 1.05;
+
 int CeilDivide(int a, int b) { return (a + b - 1) / b; }
 
-// The most images that one batch takes by size and time.
-int LargestBatch(const BatchPolicy& policy, absl::Duration per_example) {
-  if (per_example <= absl::ZeroDuration()) return policy.max_batch;
-  const double fitting = absl::FDivDuration(policy.target_time, per_example);
-  return static_cast<int>(std::clamp(fitting, 1.0, static_cast<double>(policy.max_batch)));
+BatchPlan PlanWithoutTarget(const BatchPolicy& policy, const QueueState& state) {
+  int largest = policy.max_batch;
+  const auto bucket = static_cast<int>(std::bit_floor(static_cast<unsigned>(policy.max_batch)));
+  for (int size = bucket; size >= 1 && state.times.Of(size) > policy.max_compute; size /= 2) {
+    largest = std::max(size / 2, 1);
+  }
+  return {.full = largest, .largest = largest, .delay = policy.max_delay};
+}
+
+BatchPlan PlanForTarget(const BatchPolicy& policy, const QueueState& state) {
+  const absl::Duration lone = state.times.Of(1);
+  if (lone <= absl::ZeroDuration()) return {.largest = policy.max_batch};  // nothing is known yet
+  BatchPlan plan;
+  for (int size = 1; size <= policy.max_batch; size *= 2) {
+    const absl::Duration compute = state.times.Of(size);
+    const absl::Duration delay = policy.target_p99 - 2 * compute;
+    if (delay < absl::ZeroDuration()) break;
+    plan.largest = size;
+    const double expected = state.arrival_rate * absl::ToDoubleSeconds(delay);
+    const double speedup =
+        absl::FDivDuration(state.times.Of(plan.full), compute) * size / plan.full;
+    if (expected < size - 1 || speedup < kWorthWaiting) continue;
+    plan.full = plan.together = size;
+    plan.delay = delay;
+  }
+  return plan;
 }
 
 }  // namespace
 
-BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state) {
-  if (state.queued <= 0) return {0, absl::InfiniteDuration()};
-  const int largest = LargestBatch(policy, state.per_example);
-  if (state.queued < largest && state.oldest_wait < policy.max_delay) {
-    return {0, policy.max_delay - state.oldest_wait};
-  }
-  const int share = CeilDivide(state.queued, std::max(state.idle_executors, 1));
-  return {std::min(largest, share), absl::ZeroDuration()};
+BatchPlan PlanBatches(const BatchPolicy& policy, const QueueState& state) {
+  return policy.target_p99 > absl::ZeroDuration() ? PlanForTarget(policy, state)
+                                                  : PlanWithoutTarget(policy, state);
 }
 
-absl::Duration ExpectedTime(const QueueState& state, int count) {
-  return state.per_example * CeilDivide(state.queued + count, std::max(state.executors, 1));
+BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state) {
+  if (state.queued <= 0) return {0, absl::InfiniteDuration()};
+  const BatchPlan plan = PlanBatches(policy, state);
+  if (state.queued < plan.full) {
+    const absl::Duration wait =
+        std::min(plan.delay - state.oldest_wait, state.time_left - state.times.Of(state.queued));
+    if (wait > absl::ZeroDuration()) return {0, wait};
+  }
+  const int share = CeilDivide(state.queued, std::max(state.idle_executors, 1));
+  const int wanted = std::max(share, std::min(state.queued, plan.together));
+  return {std::min(wanted, plan.largest), absl::ZeroDuration()};
+}
+
+absl::Duration ExpectedTime(const BatchPolicy& policy, const QueueState& state, int count) {
+  const int share = CeilDivide(state.queued + count, std::max(state.executors, 1));
+  return state.times.Of(share, PlanBatches(policy, state).largest);
 }
 
 Admission Admit(const BatchPolicy& policy, const QueueState& state, int count,
                 absl::Duration time_left) {
   if (state.queued > 0 && state.queued + count > policy.max_queue) return Admission::kFull;
-  if (time_left <= absl::ZeroDuration() || ExpectedTime(state, count) > time_left) {
+  if (time_left <= absl::ZeroDuration() || ExpectedTime(policy, state, count) > time_left) {
     return Admission::kLate;
   }
   return Admission::kAccept;

@@ -1,29 +1,51 @@
 // BatchPolicy: which images are computed together, and which requests are refused. Pure.
 //
 // By default nothing waits for company: an idle executor takes what is there, and batches grow out
-// of the backlog. Adding delay is a choice for machines where large batches pay.
+// of the backlog. Adding delay is a choice for machines where large batches pay: a fixed one, or
+// the one that a target for the latency leaves at the present arrival rate.
 #pragma once
 
 #include "absl/time/time.h"
+#include "server/serving/bucket_times.h"
 
 namespace fovea {
 
 struct BatchPolicy {
   int max_batch = 32;                               // images; at least 1
   absl::Duration max_delay = absl::ZeroDuration();  // that the oldest image may wait for company
-  absl::Duration target_time = absl::Milliseconds(200);  // a batch stops growing at this time
-  int max_queue = 1024;                                  // images that may wait
+  absl::Duration max_compute = absl::Milliseconds(200);  // a batch stops growing at this time
+  // What an image's time from the queue to its answer shall stay under in 99 of 100 cases; replaces
+  // max_delay and max_compute. Zero: no target.
+  absl::Duration target_p99 = absl::ZeroDuration();
+  int max_queue = 1024;  // images that may wait
 };
 
 // What a policy looks at.
 struct QueueState {
-  int queued = 0;                                     // images
-  int executors = 1;                                  // of the model version
-  int idle_executors = 1;                             // the asking one included
-  absl::Duration oldest_wait = absl::ZeroDuration();  // of the first image in the queue
-  absl::Duration per_example =
-      absl::ZeroDuration();  // measured time of one image in a batch; 0: not known yet
+  int queued = 0;                                       // images
+  int executors = 1;                                    // of the model version
+  int idle_executors = 1;                               // the asking one included
+  absl::Duration oldest_wait = absl::ZeroDuration();    // of the image that waits longest
+  absl::Duration time_left = absl::InfiniteDuration();  // until the earliest deadline
+  double arrival_rate = 0;                              // images a second
+  BucketTimes times = {};                               // of a batch
 };
+
+// How batches are made at present.
+struct BatchPlan {
+  int full = 1;                                 // images for which nothing waits any longer
+  int together = 1;                             // idle executors do not share fewer than these
+  int largest = 1;                              // the most images of a batch
+  absl::Duration delay = absl::ZeroDuration();  // that the oldest of fewer than `full` may wait
+};
+
+// With a target: of the buckets for which delay + queue + compute stay below it, the one of the
+// highest throughput, and the delay that is left for filling it. An image that joins waits at worst
+// for a batch that has just begun, so compute counts twice. A bucket that the arrival rate is not
+// expected to fill within that delay is left out, and so is one that is hardly faster than a
+// smaller one. Where not even a lone image fits, it is computed alone and at once. `full` and
+// `together` do not fall when the arrival rate rises.
+BatchPlan PlanBatches(const BatchPolicy& policy, const QueueState& state);
 
 struct BatchDecision {
   int take = 0;                                // images to compute now; 0: wait
@@ -31,11 +53,12 @@ struct BatchDecision {
 };
 
 // What an idle executor does. Takes everything up to the limits of size and time, but leaves the
-// other idle executors their share; a partial batch waits until the oldest image is due.
+// other idle executors their share; a partial batch waits until the oldest image is due, or one
+// would miss its deadline.
 BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state);
 
 // How long an image that joins the queue now is expected to take until its answer.
-absl::Duration ExpectedTime(const QueueState& state, int count);
+absl::Duration ExpectedTime(const BatchPolicy& policy, const QueueState& state, int count);
 
 enum class Admission { kAccept, kFull, kLate };
 

@@ -8,12 +8,6 @@
 #include "core/base/scoped_width.h"
 
 namespace fovea {
-namespace {
-
-// How much the newest batch counts in the measured time of an example.
-constexpr double kNewest = 0.2;
-
-}  // namespace
 
 struct Batcher::Pending {
   std::unique_ptr<BatchRequest> request;
@@ -28,7 +22,10 @@ struct Batcher::Pending {
 };
 
 Batcher::Batcher(Options options, EngineFactory factory)
-    : options_(std::move(options)), factory_(std::move(factory)), idle_(options_.executors) {
+    : options_(std::move(options)),
+      factory_(std::move(factory)),
+      idle_(options_.executors),
+      times_(options_.times) {
   for (int i = 0; i < options_.executors; ++i) {
     threads_.emplace_back([this] { RunExecutor(); });
   }
@@ -54,10 +51,11 @@ absl::Status Batcher::Add(std::unique_ptr<BatchRequest>& request) {
                        " images waiting, expected at most ", options_.policy.max_queue, " with ",
                        request->count, " more"));
     case Admission::kLate:
-      return absl::DeadlineExceededError(absl::StrCat(
-          "model \"", options_.name, "\": the answer is expected in ",
-          absl::FormatDuration(ExpectedTime(state, request->count)), ", the deadline is in ",
-          absl::FormatDuration(std::max(time_left, absl::ZeroDuration()))));
+      return absl::DeadlineExceededError(
+          absl::StrCat("model \"", options_.name, "\": the answer is expected in ",
+                       absl::FormatDuration(ExpectedTime(options_.policy, state, request->count)),
+                       ", the deadline is in ",
+                       absl::FormatDuration(std::max(time_left, absl::ZeroDuration()))));
     case Admission::kAccept:
       break;
   }
@@ -71,6 +69,8 @@ absl::Status Batcher::Add(std::unique_ptr<BatchRequest>& request) {
     pending->unfinished = pending->request->count;
   }
   queued_ += pending->request->count;
+  arrivals_.Add(pending->request->count, pending->added);
+  earliest_ = std::min(earliest_, pending->request->deadline);
   options_.metrics.queue_depth.Add(pending->request->count);
   const int wanted = std::min(pending->request->count, options_.executors);
   queue_.push_back(std::move(pending));
@@ -135,9 +135,9 @@ bool Batcher::WaitForWork() {
 std::vector<Batcher::Part> Batcher::TakeBatch(std::vector<Part>* dropped) {
   absl::MutexLock lock(&mutex_);
   DropLate(dropped);
-  // A request that waits for company waits no longer now that a core is there.
+  // While this one waited for a core, another executor may have taken what was due.
   QueueState state = StateLocked();
-  state.oldest_wait = std::max(state.oldest_wait, options_.policy.max_delay);
+  if (stopping_) state.oldest_wait = absl::InfiniteDuration();
   int take = DecideBatch(options_.policy, state).take;
   --idle_;
   std::vector<Part> parts;
@@ -157,11 +157,15 @@ std::vector<Batcher::Part> Batcher::TakeBatch(std::vector<Part>* dropped) {
 
 void Batcher::DropLate(std::vector<Part>* dropped) {
   const absl::Time now = options_.clock->Now();
+  earliest_ = absl::InfiniteFuture();
   std::erase_if(queue_,
                 [&](const std::shared_ptr<Pending>& pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
                   const BatchRequest& request = *pending->request;
                   const bool cancelled = request.cancel != nullptr && request.cancel->cancelled();
-                  if (!cancelled && request.deadline > now) return false;
+                  if (!cancelled && request.deadline > now) {
+                    earliest_ = std::min(earliest_, request.deadline);
+                    return false;
+                  }
                   queued_ -= pending->left();
                   options_.metrics.queue_depth.Add(-pending->left());
                   dropped->push_back({pending, pending->next, request.count});
@@ -221,16 +225,17 @@ QueueState Batcher::StateLocked() const {
   state.queued = queued_;
   state.executors = options_.executors;
   state.idle_executors = idle_;
-  if (!queue_.empty()) state.oldest_wait = options_.clock->Elapsed() - queue_.front()->added;
-  state.per_example = per_example_;
+  const absl::Duration now = options_.clock->Elapsed();
+  if (!queue_.empty()) state.oldest_wait = now - queue_.front()->added;
+  state.time_left = earliest_ - options_.clock->Now();
+  state.arrival_rate = arrivals_.At(now);
+  state.times = times_;
   return state;
 }
 
 void Batcher::Learn(absl::Duration time, int count) {
   absl::MutexLock lock(&mutex_);
-  const absl::Duration now = time / count;
-  per_example_ =
-      per_example_ == absl::ZeroDuration() ? now : per_example_ * (1 - kNewest) + now * kNewest;
+  times_.Learn(count, time);
 }
 
 }  // namespace fovea

@@ -24,6 +24,7 @@
 #include "absl/types/span.h"
 #include "core/base/cancel.h"
 #include "core/base/clock.h"
+#include "server/serving/arrival_rate.h"
 #include "server/serving/batch_policy.h"
 #include "server/serving/cpu_slots.h"
 #include "server/serving/version_statistics.h"
@@ -59,6 +60,7 @@ class Batcher {
   struct Options {
     std::string name;  // of the model, for messages
     BatchPolicy policy;
+    BucketTimes times;  // as measured at warm-up
     int executors = 1;
     int width = 1;  // threads of one executor
     size_t example_bytes = 0;
@@ -109,7 +111,9 @@ class Batcher {
   std::deque<std::shared_ptr<Pending>> queue_ ABSL_GUARDED_BY(mutex_);
   int queued_ ABSL_GUARDED_BY(mutex_) = 0;  // images
   int idle_ ABSL_GUARDED_BY(mutex_);        // executors that have no batch
-  absl::Duration per_example_ ABSL_GUARDED_BY(mutex_);
+  absl::Time earliest_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();  // deadline in queue_
+  ArrivalRate arrivals_ ABSL_GUARDED_BY(mutex_);
+  BucketTimes times_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };

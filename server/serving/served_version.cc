@@ -1,8 +1,10 @@
 #include "server/serving/served_version.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/scoped_width.h"
 #include "core/base/status.h"
@@ -31,14 +33,36 @@ absl::StatusOr<std::unique_ptr<BatchEngine>> MakeEngine(std::shared_ptr<BucketPr
   return std::make_unique<BucketEngine>(std::move(executor));
 }
 
-// One run on black pictures, so that the first request finds everything in place.
-absl::Status Warm(const std::shared_ptr<BucketPrograms>& programs, size_t example_bytes,
-                  int outputs) {
+// The shortest of some runs on black pictures, after one that puts everything in place.
+absl::StatusOr<absl::Duration> TimeBatch(BatchEngine& engine, int count, int runs,
+                                         const std::vector<uint8_t>& pixels,
+                                         std::vector<float>& output) {
+  const std::vector<const uint8_t*> examples(count, pixels.data());
+  RETURN_IF_ERROR(engine.Run(examples, output.data()));
+  absl::Duration shortest = absl::InfiniteDuration();
+  for (int run = 0; run < runs; ++run) {
+    const absl::Duration begin = Clock::Real()->Elapsed();
+    RETURN_IF_ERROR(engine.Run(examples, output.data()));
+    shortest = std::min(shortest, Clock::Real()->Elapsed() - begin);
+  }
+  return shortest;
+}
+
+// Runs the model, so that the first request finds everything in place, and measures its buckets:
+// with a target for the latency all that may fit, else the smallest.
+absl::StatusOr<BucketTimes> Warm(const std::shared_ptr<BucketPrograms>& programs,
+                                 size_t example_bytes, int outputs, absl::Duration target) {
   ASSIGN_OR_RETURN(const std::unique_ptr<BatchEngine> engine, MakeEngine(programs));
   const std::vector<uint8_t> pixels(example_bytes);
-  std::vector<float> output(outputs);
-  const uint8_t* example = pixels.data();
-  return engine->Run({&example, 1}, output.data());
+  std::vector<float> output(static_cast<size_t>(programs->max_batch()) * outputs);
+  const int runs = target > absl::ZeroDuration() ? 3 : 1;
+  BucketTimes times(programs->max_batch());
+  for (int size = 1; size <= programs->max_batch(); size *= 2) {
+    ASSIGN_OR_RETURN(const absl::Duration time, TimeBatch(*engine, size, runs, pixels, output));
+    times.Learn(size, time);
+    if (2 * time > target) break;  // nor do larger ones fit
+  }
+  return times;
 }
 
 // What the version is served in on this machine: where that takes instructions it lacks, FP32.
@@ -94,13 +118,15 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
         absl::StrCat("model \"", served->name(), "\": its graph takes ", example_bytes,
                      " bytes an image, its preprocessing gives ", served->shape_.bytes()));
   }
-  RETURN_IF_ERROR(Warm(served->programs_, example_bytes, served->outputs()));
+  ASSIGN_OR_RETURN(const BucketTimes times, Warm(served->programs_, example_bytes,
+                                                 served->outputs(), options.policy.target_p99));
   RETURN_IF_ERROR(CheckParity(model.golden, served->programs_));
 
   Batcher::Options batcher;
   batcher.name = served->name();
   batcher.policy = options.policy;
   batcher.policy.max_batch = served->programs_->max_batch();
+  batcher.times = times;
   batcher.executors = options.executors;
   batcher.width = options.width;
   batcher.example_bytes = example_bytes;

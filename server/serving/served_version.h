@@ -31,8 +31,8 @@ class ServedVersion {
     Metrics* metrics = nullptr;
   };
 
-  // Compiles the model and runs it once. InvalidArgument, Unimplemented, ResourceExhausted as the
-  // compiler and the backend say.
+  // Compiles the model, runs it and measures it. InvalidArgument, Unimplemented, ResourceExhausted
+  // as the compiler and the backend say.
   static absl::StatusOr<std::unique_ptr<ServedVersion>> Load(Model model, const Options& options);
 
   const std::string& name() const { return manifest_.name(); }

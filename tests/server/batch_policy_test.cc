@@ -1,6 +1,10 @@
 #include "server/serving/batch_policy.h"
 
+#include <cmath>
+
 #include "gtest/gtest.h"
+#include "server/serving/arrival_rate.h"
+#include "server/serving/bucket_times.h"
 
 namespace fovea {
 namespace {
@@ -11,9 +15,16 @@ BatchPolicy Policy(int max_batch, absl::Duration max_delay = absl::ZeroDuration(
   BatchPolicy policy;
   policy.max_batch = max_batch;
   policy.max_delay = max_delay;
-  policy.target_time = absl::Milliseconds(100);
+  policy.max_compute = absl::Milliseconds(100);
   policy.max_queue = 10;
   return policy;
+}
+
+// Every image takes as long, in whatever batch.
+BucketTimes Linear(int milliseconds) {
+  BucketTimes times(32);
+  times.Learn(1, absl::Milliseconds(milliseconds));
+  return times;
 }
 
 TEST(BatchPolicy, AnIdleExecutorTakesALoneImageAtOnce) {
@@ -54,11 +65,146 @@ TEST(BatchPolicy, WithADelayAFullBatchGoesAtOnce) {
             8);
 }
 
-TEST(BatchPolicy, ABatchTakesNoLongerThanTheTargetTime) {
-  const QueueState slow{.queued = 30, .per_example = absl::Milliseconds(30)};
-  EXPECT_EQ(DecideBatch(Policy(32), slow).take, 3);
-  const QueueState slower{.queued = 30, .per_example = absl::Seconds(1)};
-  EXPECT_EQ(DecideBatch(Policy(32), slower).take, 1);
+TEST(BatchPolicy, APartialBatchDoesNotWaitPastADeadline) {
+  QueueState state{.queued = 2, .time_left = absl::Milliseconds(9), .times = Linear(3)};
+  EXPECT_EQ(DecideBatch(Policy(8, absl::Milliseconds(50)), state).wait, absl::Milliseconds(3));
+  state.time_left = absl::Milliseconds(6);
+  EXPECT_EQ(DecideBatch(Policy(8, absl::Milliseconds(50)), state).take, 2);
+}
+
+TEST(BatchPolicy, ABatchIsTheLargestBucketThatStaysWithinTheComputeTime) {
+  EXPECT_EQ(DecideBatch(Policy(32), {.queued = 30, .times = Linear(25)}).take, 4);
+  EXPECT_EQ(DecideBatch(Policy(32), {.queued = 30, .times = Linear(30)}).take, 2);
+  EXPECT_EQ(DecideBatch(Policy(32), {.queued = 30, .times = Linear(1000)}).take, 1);
+}
+
+// 1, 2, 4, 8, 16, 32 images: 4, 5, 7, 11, 19, 35 ms. Larger batches pay.
+QueueState AtRate(double images_per_second, int queued = 1) {
+  QueueState state{.queued = queued, .arrival_rate = images_per_second, .times = BucketTimes(32)};
+  for (int size = 1; size <= 32; size *= 2) state.times.Learn(size, absl::Milliseconds(3 + size));
+  return state;
+}
+
+BatchPolicy Target(int milliseconds) {
+  BatchPolicy policy;
+  policy.target_p99 = absl::Milliseconds(milliseconds);
+  return policy;
+}
+
+TEST(BatchTarget, NothingWaitsWhenCompanyIsTooRare) {
+  const BatchPlan plan = PlanBatches(Target(20), AtRate(50));
+  EXPECT_EQ(plan.full, 1);
+  EXPECT_EQ(plan.delay, absl::ZeroDuration());
+  EXPECT_EQ(DecideBatch(Target(20), AtRate(50)).take, 1);
+}
+
+TEST(BatchTarget, AHigherRateFillsALargerBucketWithinWhatTheTargetLeaves) {
+  const struct {
+    double rate;
+    int full;
+    int delay_ms;
+  } kCases[] = {
+      {99, 1, 0},    // the second image is expected after 10.1 ms, the slack is 20 - 2 x 5
+      {101, 2, 10},  // after 9.9 ms
+      {501, 4, 6},   // three more within 6 ms
+      {5000, 4, 6},  // eight take 11 ms, and two such batches more than the target
+  };
+  for (const auto& each : kCases) {
+    const BatchPlan plan = PlanBatches(Target(20), AtRate(each.rate));
+    EXPECT_EQ(plan.full, each.full) << each.rate;
+    EXPECT_EQ(plan.delay, absl::Milliseconds(each.delay_ms)) << each.rate;
+    EXPECT_EQ(plan.largest, 4);
+  }
+}
+
+TEST(BatchTarget, DelayQueueAndComputeStayUnderTheTargetAndBatchesGrowWithTheRate) {
+  for (int target = 1; target <= 100; ++target) {
+    int full = 1;
+    for (double rate = 1; rate < 1e6; rate *= 1.3) {
+      const QueueState state = AtRate(rate);
+      const BatchPlan plan = PlanBatches(Target(target), state);
+      EXPECT_GE(plan.full, full) << target << " ms, " << rate << "/s";
+      EXPECT_GE(plan.largest, plan.full);
+      full = plan.full;
+      if (plan.largest == 1) continue;  // perhaps impossible
+      EXPECT_LE(plan.delay + 2 * state.times.Of(plan.full), absl::Milliseconds(target));
+      EXPECT_LE(2 * state.times.Of(plan.largest), absl::Milliseconds(target));
+    }
+  }
+}
+
+TEST(BatchTarget, AnImpossibleTargetComputesEachImageAloneAndAtOnce) {
+  const BatchPlan plan = PlanBatches(Target(3), AtRate(5000));
+  EXPECT_EQ(plan.largest, 1);
+  EXPECT_EQ(plan.delay, absl::ZeroDuration());
+  EXPECT_EQ(DecideBatch(Target(3), AtRate(5000, 20)).take, 1);
+}
+
+TEST(BatchTarget, ABatchThatIsNoFasterIsNotWaitedForButABacklogFillsIt) {
+  QueueState state{.queued = 1, .arrival_rate = 1000, .times = Linear(2)};
+  EXPECT_EQ(DecideBatch(Target(100), state).take, 1);
+  state.queued = 40;
+  EXPECT_EQ(DecideBatch(Target(100), state).take, 16);
+}
+
+TEST(BatchTarget, IdleExecutorsDoNotShareWhatIsFasterTogether) {
+  QueueState state = AtRate(5000, 4);
+  state.executors = state.idle_executors = 2;
+  EXPECT_EQ(DecideBatch(Target(20), state).take, 4);
+  state.queued = 3;
+  EXPECT_EQ(DecideBatch(Target(20), state).wait, absl::Milliseconds(6));
+  state.oldest_wait = absl::Milliseconds(6);
+  EXPECT_EQ(DecideBatch(Target(20), state).take, 3);
+}
+
+TEST(BatchTarget, NothingWaitsBeforeTheFirstMeasurement) {
+  EXPECT_EQ(DecideBatch(Target(20), {.queued = 3, .arrival_rate = 1e6}).take, 3);
+}
+
+TEST(BucketTimes, AreUnknownAtFirstAndThenGuessedInProportion) {
+  BucketTimes times(8);
+  EXPECT_EQ(times.Of(3), absl::ZeroDuration());
+  times.Learn(2, absl::Milliseconds(6));
+  EXPECT_EQ(times.Of(1), absl::Milliseconds(3));
+  EXPECT_EQ(times.Of(8), absl::Milliseconds(24));
+}
+
+TEST(BucketTimes, OfManyImagesAreThoseOfTheirBatches) {
+  const BucketTimes times = AtRate(0).times;
+  EXPECT_EQ(times.Of(3), absl::Milliseconds(7));      // padded to 4
+  EXPECT_EQ(times.Of(5), absl::Milliseconds(7 + 4));  // 4 and 1
+  EXPECT_EQ(times.Of(72), absl::Milliseconds(2 * 35 + 11));
+  EXPECT_EQ(times.Of(9, 4), absl::Milliseconds(2 * 7 + 4));
+}
+
+TEST(BucketTimes, FollowTheRunningAverage) {
+  BucketTimes times = AtRate(0).times;
+  times.Learn(4, absl::Milliseconds(8));
+  EXPECT_EQ(times.Of(4), absl::Microseconds(7200));
+  for (int i = 0; i < 100; ++i) times.Learn(4, absl::Milliseconds(8));
+  EXPECT_NEAR(absl::ToDoubleMilliseconds(times.Of(4)), 8, 1e-6);
+  for (int i = 0; i < 100; ++i) times.Learn(5, absl::Milliseconds(15));
+  EXPECT_NEAR(absl::ToDoubleMilliseconds(times.Of(5)), 15, 1e-3);
+}
+
+TEST(BucketTimes, ATimeOfABadMomentRecoversWithItsNeighbours) {
+  BucketTimes times = AtRate(0).times;
+  times.Learn(8, absl::Seconds(1));
+  EXPECT_GT(times.Of(8), absl::Milliseconds(100));
+  times.Learn(4, absl::Milliseconds(7));  // two of which do what eight do
+  EXPECT_LE(times.Of(8), 2 * times.Of(4));
+  for (int i = 0; i < 100; ++i) times.Learn(4, absl::Milliseconds(7));
+  EXPECT_LT(times.Of(8), absl::Milliseconds(15));
+}
+
+TEST(ArrivalRate, IsTheRateOfTheLastSecondOrSo) {
+  ArrivalRate rate;
+  absl::Duration now = absl::Seconds(1000);
+  EXPECT_EQ(rate.At(now), 0);
+  for (int i = 0; i < 10'000; ++i) rate.Add(2, now += absl::Milliseconds(5));
+  EXPECT_NEAR(rate.At(now), 400, 2);
+  EXPECT_NEAR(rate.At(now + absl::Seconds(1)), 400 / std::exp(1), 1);
+  EXPECT_LT(rate.At(now + absl::Seconds(20)), 1e-3);
 }
 
 TEST(Admission, RefusesWhatDoesNotFitIntoTheQueue) {
@@ -71,10 +217,16 @@ TEST(Admission, AnEmptyQueueTakesEvenARequestLargerThanItself) {
 }
 
 TEST(Admission, RefusesWhatCannotBeAnsweredInTime) {
-  const QueueState state{.queued = 6, .executors = 2, .per_example = absl::Milliseconds(10)};
-  EXPECT_EQ(ExpectedTime(state, 2), absl::Milliseconds(40));
+  const QueueState state{.queued = 6, .executors = 2, .times = Linear(10)};
+  EXPECT_EQ(ExpectedTime(Policy(8), state, 2), absl::Milliseconds(40));
   EXPECT_EQ(Admit(Policy(8), state, 2, absl::Milliseconds(39)), Admission::kLate);
   EXPECT_EQ(Admit(Policy(8), state, 2, absl::Milliseconds(40)), Admission::kAccept);
+}
+
+TEST(Admission, ExpectsBatchesToTakeTheTimeOfTheirBuckets) {
+  EXPECT_EQ(ExpectedTime({}, AtRate(0, 30), 2), absl::Milliseconds(35));
+  EXPECT_EQ(ExpectedTime({}, AtRate(0, 30), 3), absl::Milliseconds(35 + 4));
+  EXPECT_EQ(ExpectedTime(Target(20), AtRate(0, 30), 2), absl::Milliseconds(8 * 7));
 }
 
 TEST(Admission, RefusesAPassedDeadlineAlsoBeforeTheFirstMeasurement) {

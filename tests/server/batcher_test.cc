@@ -70,10 +70,11 @@ struct Outcome {
 
 class BatcherTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Batcher> Make(int executors, BatchPolicy policy = {}) {
+  std::unique_ptr<Batcher> Make(int executors, BatchPolicy policy = {}, BucketTimes times = {}) {
     Batcher::Options options;
     options.name = "digits";
     options.policy = policy;
+    options.times = times;
     options.executors = executors;
     options.example_bytes = 1;
     options.outputs = 1;
@@ -236,6 +237,27 @@ TEST_F(BatcherTest, NoMoreExecutorsRunThanThereAreSlots) {
   gate_.Set(true);
   ASSERT_TRUE(outcome->Wait());
   EXPECT_THAT(gate_.Batches(), ElementsAre(1, 1, 1));
+}
+
+TEST_F(BatcherTest, WithATargetImagesThatArriveFastAreComputedTogether) {
+  BatchPolicy policy;
+  policy.target_p99 = absl::Seconds(20);  // the test adds four images in less than six seconds
+  BucketTimes times(32);
+  for (int size = 1; size <= 32; size *= 2) times.Learn(size, absl::Seconds(3 + size));
+  const auto batcher = Make(2, policy, times);
+  // Arrives, and so counts, but is not computed.
+  auto gone = std::make_shared<Outcome>();
+  auto request = Request(std::vector<uint8_t>(600), gone);
+  auto cancel = std::make_shared<CancelToken>();
+  cancel->Cancel();
+  request->cancel = cancel;
+  ASSERT_TRUE(batcher->Add(request).ok());
+  ASSERT_TRUE(gone->Wait());
+  std::vector<std::shared_ptr<Outcome>> outcomes;
+  for (const uint8_t pixel : {1, 2, 3, 4}) outcomes.push_back(Add(*batcher, {pixel}));
+  for (const auto& outcome : outcomes) ASSERT_TRUE(outcome->Wait());
+  EXPECT_THAT(gate_.Batches(), ElementsAre(4));
+  EXPECT_THAT(outcomes[3]->output, ElementsAre(8));
 }
 
 TEST_F(BatcherTest, FinishesAcceptedRequestsBeforeItEnds) {

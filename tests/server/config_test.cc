@@ -37,6 +37,12 @@ TEST(Config, ReadsWhatIsGiven) {
   EXPECT_EQ(parsed.config->backend, "reference");
 }
 
+TEST(Config, TakesATargetForTheLatency) {
+  const ConfigOrExit parsed = Parse({"--target-p99-ms", "20"});
+  ASSERT_TRUE(parsed.config.has_value()) << parsed.exit.text;
+  EXPECT_EQ(parsed.config->batch.target_p99, absl::Milliseconds(20));
+}
+
 TEST(Config, RefusesNonsenseAndNamesTheFlag) {
   const struct {
     std::vector<const char*> flags;
@@ -47,6 +53,8 @@ TEST(Config, RefusesNonsenseAndNamesTheFlag) {
       {{"--max-images", "0"}, "--max-images: found 0, expected 1 to 65536"},
       {{"--max-batch", "-1"}, "--max-batch: found -1"},
       {{"--max-batch-delay-ms", "nan"}, "--max-batch-delay-ms"},
+      {{"--target-p99-ms", "-1"}, "--target-p99-ms: found -1, expected 0 to 10000"},
+      {{"--target-p99-ms", "20", "--max-batch-delay-ms", "1"}, "--target-p99-ms: found it beside"},
       {{"--width", "two"}, "--width"},
       {{"--backend", "tpu"}, "--backend: found \"tpu\", expected cpu or reference"},
       {{"--trainer-priority", "high"}, "--trainer-priority"},
