@@ -12,6 +12,24 @@
 #include "server/services/model_errors.h"
 
 namespace fovea {
+namespace {
+
+// "priority": 1 is the highest level, 0 the default one, and there are three.
+absl::StatusOr<Priority> ReadPriority(const inference::ModelInferRequest& request) {
+  const auto found = request.parameters().find("priority");
+  if (found == request.parameters().end()) return Priority::kNormal;
+  const inference::InferParameter& value = found->second;
+  const bool is_int64 = value.has_int64_param();  // older clients
+  if (!value.has_uint64_param() && !(is_int64 && value.int64_param() >= 0)) {
+    return InvalidField("parameters[priority]", "expected a uint64: 1 high, 2 normal, 3 low");
+  }
+  const uint64_t level =
+      is_int64 ? static_cast<uint64_t>(value.int64_param()) : value.uint64_param();
+  if (level == 1) return Priority::kHigh;
+  return level <= 2 ? Priority::kNormal : Priority::kLow;
+}
+
+}  // namespace
 
 InferWork::InferWork(const PredictShared& shared, PredictCaller caller,
                      const inference::ModelInferRequest* request,
@@ -46,6 +64,7 @@ absl::Status InferWork::Begin(TensorModel model) {
   ASSIGN_OR_RETURN(pictures_, ReadPictures(request_, model_, shared_.limits.max_images));
   PredictRequest request;
   ASSIGN_OR_RETURN(request.deadline, Deadline());
+  ASSIGN_OR_RETURN(request.priority, ReadPriority(request_));
   request.model = model_.handle;
   request.images = pictures_.images;
   request.cancel = caller_.cancel;
@@ -58,7 +77,7 @@ void InferWork::End(const PredictResult& result) {
   const int images = static_cast<int>(pictures_.images.size());
   RecordOutcome(shared_.metrics, *model_.handle, images, result, absl::Now() - caller_.arrival);
   if (!result.status.ok()) {
-    absl::Status status = AboutQueue(result.status);
+    absl::Status status = AboutQueue(result.status, result.retry_delay);
     if (result.failed_image >= 0 && IsAboutPicture(status)) {
       status = WithReason(
           InvalidField(absl::StrCat("inputs[0], picture ", result.failed_image), status.message()),

@@ -1,11 +1,17 @@
 #include "server/services/model_errors.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/time/time.h"
 #include "server/rpc/errors.h"
 
 namespace fovea {
+namespace {
+
+// A full queue empties in this time at the soonest, as far as clients are told.
+constexpr absl::Duration kShortestRetry = absl::Milliseconds(100);
+
+}  // namespace
 
 absl::Status AboutModel(absl::Status status) {
   if (absl::IsNotFound(status)) return WithReason(std::move(status), "MODEL_NOT_FOUND");
@@ -14,9 +20,13 @@ absl::Status AboutModel(absl::Status status) {
   return status;
 }
 
-absl::Status AboutQueue(absl::Status status) {
-  if (!absl::IsResourceExhausted(status)) return status;
-  return WithRetryDelay(WithReason(std::move(status), "QUEUE_FULL"), absl::Milliseconds(100));
+absl::Status AboutQueue(absl::Status status, absl::Duration retry_delay) {
+  if (absl::IsResourceExhausted(status)) {
+    return WithRetryDelay(WithReason(std::move(status), "QUEUE_FULL"),
+                          std::max(retry_delay, kShortestRetry));
+  }
+  if (!absl::IsDeadlineExceeded(status) || retry_delay <= absl::ZeroDuration()) return status;
+  return WithRetryDelay(std::move(status), retry_delay);
 }
 
 bool IsAboutPicture(const absl::Status& status) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace fovea {
 
@@ -9,8 +10,9 @@ namespace fovea {
 // again.
 absl::Status AboutModel(absl::Status status);
 
-// A full queue gets the reason QUEUE_FULL and says when to try again.
-absl::Status AboutQueue(absl::Status status);
+// A full queue gets the reason QUEUE_FULL and says when to try again, as does a deadline that could
+// not be met at present. `retry_delay` zero: not known.
+absl::Status AboutQueue(absl::Status status, absl::Duration retry_delay);
 
 // Whether the status is about a picture's bytes, not about the server.
 bool IsAboutPicture(const absl::Status& status);

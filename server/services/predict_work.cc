@@ -50,6 +50,11 @@ PredictImage ToImage(const v1::Image& image) {
                                    static_cast<int>(raw.channels())}};
 }
 
+Priority ToPriority(v1::Priority priority) {
+  if (priority == v1::PRIORITY_HIGH) return Priority::kHigh;
+  return priority == v1::PRIORITY_LOW ? Priority::kLow : Priority::kNormal;
+}
+
 google::protobuf::Duration ToProto(absl::Duration duration) {
   return google::protobuf::util::TimeUtil::NanosecondsToDuration(
       absl::ToInt64Nanoseconds(duration));
@@ -82,6 +87,10 @@ absl::Status CheckPredictRequest(const v1::PredictRequest& request, const Limits
   if (request.has_threshold() && !(request.threshold() >= 0 && request.threshold() <= 1)) {
     return InvalidField(
         "threshold", absl::StrCat("found ", request.threshold(), ", expected a number in [0, 1]"));
+  }
+  if (!v1::Priority_IsValid(request.priority())) {
+    return InvalidField("priority",
+                        absl::StrCat("found ", request.priority(), ", expected 0 to 3"));
   }
   for (int i = 0; i < request.images_size(); ++i) {
     const v1::Image& image = request.images(i);
@@ -128,6 +137,7 @@ void PredictWork::Begin(ModelHandle model) {
   request.images.reserve(request_.images_size());
   for (const v1::Image& image : request_.images()) request.images.push_back(ToImage(image));
   request.deadline = caller_.deadline;
+  request.priority = ToPriority(request_.priority());
   request.cancel = caller_.cancel;
   shared_.predictor->Predict(std::move(request),
                              [this](const PredictResult& result) { End(result); });
@@ -148,7 +158,8 @@ void PredictWork::End(const PredictResult& result) {
 
 absl::Status PredictWork::Error(const PredictResult& result) const {
   const absl::Status& status = result.status;
-  if (result.failed_image < 0 || !IsAboutPicture(status)) return AboutQueue(status);
+  if (result.failed_image < 0 || !IsAboutPicture(status))
+    return AboutQueue(status, result.retry_delay);
   const bool raw = request_.images(result.failed_image).has_raw();
   return WithReason(
       InvalidField(FieldOf(result.failed_image, raw ? "raw" : "encoded"), status.message()),

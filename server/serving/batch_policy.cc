@@ -60,17 +60,28 @@ BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state) {
 }
 
 absl::Duration ExpectedTime(const BatchPolicy& policy, const QueueState& state, int count) {
-  const int share = CeilDivide(state.queued + count, std::max(state.executors, 1));
+  const int share = CeilDivide(count, std::max(state.executors, 1));
   return state.times.Of(share, PlanBatches(policy, state).largest);
 }
 
-Admission Admit(const BatchPolicy& policy, const QueueState& state, int count,
-                absl::Duration time_left) {
-  if (state.queued > 0 && state.queued + count > policy.max_queue) return Admission::kFull;
-  if (time_left <= absl::ZeroDuration() || ExpectedTime(policy, state, count) > time_left) {
+Admission Admit(const BatchPolicy& policy, const QueueState& state, const Newcomer& newcomer) {
+  const int kept = state.queued - newcomer.displaceable;
+  if (kept > 0 && kept + newcomer.count > policy.max_queue) return Admission::kFull;
+  if (newcomer.time_left <= absl::ZeroDuration() ||
+      ExpectedTime(policy, state, newcomer.ahead + newcomer.count) > newcomer.time_left) {
     return Admission::kLate;
   }
   return Admission::kAccept;
+}
+
+absl::Duration RetryDelay(const BatchPolicy& policy, const QueueState& state,
+                          const Newcomer& newcomer, Admission refusal) {
+  if (refusal == Admission::kFull) {
+    const int excess = state.queued + newcomer.count - policy.max_queue;
+    return ExpectedTime(policy, state, std::min(excess, state.queued));
+  }
+  if (ExpectedTime(policy, state, newcomer.count) > newcomer.time_left) return absl::ZeroDuration();
+  return ExpectedTime(policy, state, newcomer.ahead + newcomer.count) - newcomer.time_left;
 }
 
 }  // namespace fovea

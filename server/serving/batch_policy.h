@@ -10,6 +10,10 @@
 
 namespace fovea {
 
+// Whose images are taken first.
+enum class Priority { kHigh, kNormal, kLow };
+inline constexpr int kPriorities = 3;
+
 struct BatchPolicy {
   int max_batch = 32;                               // images; at least 1
   absl::Duration max_delay = absl::ZeroDuration();  // that the oldest image may wait for company
@@ -57,14 +61,26 @@ struct BatchDecision {
 // would miss its deadline.
 BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state);
 
-// How long an image that joins the queue now is expected to take until its answer.
+// How long the next `count` images are expected to take, all executors working.
 absl::Duration ExpectedTime(const BatchPolicy& policy, const QueueState& state, int count);
+
+// A request that wants to join the queue.
+struct Newcomer {
+  int count = 1;                                        // images
+  absl::Duration time_left = absl::InfiniteDuration();  // until its deadline
+  int ahead = 0;                                        // queued images that are taken before it
+  int displaceable = 0;  // queued images that it may displace: of lower priority, not begun
+};
 
 enum class Admission { kAccept, kFull, kLate };
 
-// Whether `count` images, to be answered within `time_left`, may join the queue. An empty queue
-// accepts any number.
-Admission Admit(const BatchPolicy& policy, const QueueState& state, int count,
-                absl::Duration time_left);
+// Whether the newcomer may join the queue: there is room when it displaces what it may, and the
+// images ahead leave time for its own. Where nothing else waits any number is accepted.
+Admission Admit(const BatchPolicy& policy, const QueueState& state, const Newcomer& newcomer);
+
+// After how long a newcomer that was refused may find room and time; zero when waiting is of no
+// use.
+absl::Duration RetryDelay(const BatchPolicy& policy, const QueueState& state,
+                          const Newcomer& newcomer, Admission refusal);
 
 }  // namespace fovea

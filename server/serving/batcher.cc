@@ -6,8 +6,15 @@
 #include "absl/strings/str_cat.h"
 #include "core/base/log.h"
 #include "core/base/scoped_width.h"
+#include "core/base/status.h"
 
 namespace fovea {
+namespace {
+
+// Of so many batches one begins with the image that waits longest, whatever its priority.
+constexpr int kBatchesByPriority = 8;
+
+}  // namespace
 
 struct Batcher::Pending {
   std::unique_ptr<BatchRequest> request;
@@ -41,41 +48,89 @@ Batcher::~Batcher() {
 }
 
 absl::Status Batcher::Add(std::unique_ptr<BatchRequest>& request) {
-  const absl::Duration time_left = request->deadline - options_.clock->Now();
-  absl::MutexLock lock(&mutex_);
-  const QueueState state = StateLocked();
-  switch (Admit(options_.policy, state, request->count, time_left)) {
-    case Admission::kFull:
-      return absl::ResourceExhaustedError(
-          absl::StrCat("model \"", options_.name, "\": found ", state.queued,
-                       " images waiting, expected at most ", options_.policy.max_queue, " with ",
-                       request->count, " more"));
-    case Admission::kLate:
-      return absl::DeadlineExceededError(
-          absl::StrCat("model \"", options_.name, "\": the answer is expected in ",
-                       absl::FormatDuration(ExpectedTime(options_.policy, state, request->count)),
-                       ", the deadline is in ",
-                       absl::FormatDuration(std::max(time_left, absl::ZeroDuration()))));
-    case Admission::kAccept:
-      break;
+  std::vector<Part> displaced;
+  {
+    absl::MutexLock lock(&mutex_);
+    RETURN_IF_ERROR(CheckAdmission(*request));
+    displaced = Displace(request->priority, request->count);
+    Enqueue(std::move(request));
   }
+  for (const Part& part : displaced) {
+    Finish({part},
+           absl::ResourceExhaustedError(
+               absl::StrCat("model \"", options_.name,
+                            "\": the queue is full, and a request of higher priority came")),
+           absl::ZeroDuration());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Batcher::CheckAdmission(BatchRequest& request) const {
+  const QueueState state = StateLocked();
+  const Newcomer newcomer = Describe(request);
+  const Admission admission = Admit(options_.policy, state, newcomer);
+  if (admission == Admission::kAccept) return absl::OkStatus();
+  request.retry_delay = RetryDelay(options_.policy, state, newcomer, admission);
+  if (admission == Admission::kFull) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "model \"", options_.name, "\": found ", state.queued, " images waiting, expected at most ",
+        options_.policy.max_queue, " with ", request.count, " more"));
+  }
+  const absl::Duration expected =
+      ExpectedTime(options_.policy, state, newcomer.ahead + newcomer.count);
+  return absl::DeadlineExceededError(
+      absl::StrCat("model \"", options_.name, "\": the answer is expected in ",
+                   absl::FormatDuration(expected), ", the deadline is in ",
+                   absl::FormatDuration(std::max(newcomer.time_left, absl::ZeroDuration()))));
+}
+
+Newcomer Batcher::Describe(const BatchRequest& request) const {
+  Newcomer newcomer;
+  newcomer.count = request.count;
+  newcomer.time_left = request.deadline - options_.clock->Now();
+  newcomer.ahead = queued_;
+  for (int level = static_cast<int>(request.priority) + 1; level < kPriorities; ++level) {
+    for (const std::shared_ptr<Pending>& pending : queues_[level]) {
+      newcomer.ahead -= pending->left();
+      if (pending->next == 0) newcomer.displaceable += pending->left();
+    }
+  }
+  return newcomer;
+}
+
+std::vector<Batcher::Part> Batcher::Displace(Priority priority, int count) {
+  std::vector<Part> displaced;
+  for (int level = kPriorities - 1; level > static_cast<int>(priority); --level) {
+    Queue& queue = queues_[level];
+    // A request that is begun is the first of its queue.
+    while (queued_ + count > options_.policy.max_queue && !queue.empty() &&
+           queue.back()->next == 0) {
+      const std::shared_ptr<Pending>& pending = queue.back();
+      pending->request->retry_delay = ExpectedTime(options_.policy, StateLocked(), count);
+      displaced.push_back({pending, 0, pending->left()});
+      CountQueued(-pending->left());
+      queue.pop_back();
+    }
+  }
+  return displaced;
+}
+
+void Batcher::Enqueue(std::unique_ptr<BatchRequest> request) {
   request->output.resize(static_cast<size_t>(request->count) *
                          static_cast<size_t>(options_.outputs));
   auto pending = std::make_shared<Pending>();
   pending->added = options_.clock->Elapsed();
   pending->request = std::move(request);
+  const int count = pending->left();
   {
     absl::MutexLock pending_lock(&pending->mutex);
-    pending->unfinished = pending->request->count;
+    pending->unfinished = count;
   }
-  queued_ += pending->request->count;
-  arrivals_.Add(pending->request->count, pending->added);
+  CountQueued(count);
+  arrivals_.Add(count, pending->added);
   earliest_ = std::min(earliest_, pending->request->deadline);
-  options_.metrics.queue_depth.Add(pending->request->count);
-  const int wanted = std::min(pending->request->count, options_.executors);
-  queue_.push_back(std::move(pending));
-  for (int i = 0; i < wanted; ++i) changed_.Signal();
-  return absl::OkStatus();
+  queues_[static_cast<int>(pending->request->priority)].push_back(std::move(pending));
+  for (int i = 0; i < std::min(count, options_.executors); ++i) changed_.Signal();
 }
 
 int Batcher::queued() const {
@@ -121,7 +176,7 @@ void Batcher::RunExecutor() {
 bool Batcher::WaitForWork() {
   absl::MutexLock lock(&mutex_);
   while (true) {
-    if (queue_.empty()) {
+    if (queued_ == 0) {
       if (stopping_) return false;
       changed_.Wait(&mutex_);
       continue;
@@ -141,16 +196,20 @@ std::vector<Batcher::Part> Batcher::TakeBatch(std::vector<Part>* dropped) {
   int take = DecideBatch(options_.policy, state).take;
   --idle_;
   std::vector<Part> parts;
-  while (take > 0 && !queue_.empty()) {
-    const std::shared_ptr<Pending>& pending = queue_.front();
+  if (take == 0) return parts;
+  bool by_priority = ++batches_ < kBatchesByPriority;
+  if (!by_priority) batches_ = 0;
+  while (take > 0 && queued_ > 0) {
+    Queue& queue = queues_[by_priority ? FirstQueue() : OldestQueue()];
+    by_priority = true;
+    const std::shared_ptr<Pending>& pending = queue.front();
     const int count = std::min(take, pending->left());
     parts.push_back({pending, pending->next, pending->next + count});
     pending->next += count;
     take -= count;
-    queued_ -= count;
-    options_.metrics.queue_depth.Add(-count);
+    CountQueued(-count);
     pending->request->queue = options_.clock->Elapsed() - pending->added;
-    if (pending->left() == 0) queue_.pop_front();
+    if (pending->left() == 0) queue.pop_front();
   }
   return parts;
 }
@@ -158,19 +217,38 @@ std::vector<Batcher::Part> Batcher::TakeBatch(std::vector<Part>* dropped) {
 void Batcher::DropLate(std::vector<Part>* dropped) {
   const absl::Time now = options_.clock->Now();
   earliest_ = absl::InfiniteFuture();
-  std::erase_if(queue_,
-                [&](const std::shared_ptr<Pending>& pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-                  const BatchRequest& request = *pending->request;
-                  const bool cancelled = request.cancel != nullptr && request.cancel->cancelled();
-                  if (!cancelled && request.deadline > now) {
-                    earliest_ = std::min(earliest_, request.deadline);
-                    return false;
-                  }
-                  queued_ -= pending->left();
-                  options_.metrics.queue_depth.Add(-pending->left());
-                  dropped->push_back({pending, pending->next, request.count});
-                  return true;
-                });
+  const auto is_late =
+      [&](const std::shared_ptr<Pending>& pending) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        const BatchRequest& request = *pending->request;
+        if (CheckNotCancelled(request.cancel.get()).ok() && request.deadline > now) {
+          earliest_ = std::min(earliest_, request.deadline);
+          return false;
+        }
+        CountQueued(-pending->left());
+        dropped->push_back({pending, pending->next, request.count});
+        return true;
+      };
+  for (Queue& queue : queues_) std::erase_if(queue, is_late);
+}
+
+int Batcher::OldestQueue() const {
+  int oldest = FirstQueue();
+  for (int level = oldest + 1; level < kPriorities; ++level) {
+    const Queue& queue = queues_[level];
+    if (!queue.empty() && queue.front()->added < queues_[oldest].front()->added) oldest = level;
+  }
+  return oldest;
+}
+
+int Batcher::FirstQueue() const {
+  int level = 0;
+  while (queues_[level].empty()) ++level;
+  return level;
+}
+
+void Batcher::CountQueued(int count) {
+  queued_ += count;
+  options_.metrics.queue_depth.Add(count);
 }
 
 absl::Status Batcher::Compute(BatchEngine& engine, const std::vector<Part>& parts) {
@@ -226,7 +304,7 @@ QueueState Batcher::StateLocked() const {
   state.executors = options_.executors;
   state.idle_executors = idle_;
   const absl::Duration now = options_.clock->Elapsed();
-  if (!queue_.empty()) state.oldest_wait = now - queue_.front()->added;
+  if (queued_ > 0) state.oldest_wait = now - queues_[OldestQueue()].front()->added;
   state.time_left = earliest_ - options_.clock->Now();
   state.arrival_rate = arrivals_.At(now);
   state.times = times_;

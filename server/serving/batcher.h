@@ -1,12 +1,17 @@
 // Collects the images of predict requests into batches and runs them on one model version.
 //
 // The queue is bounded: Add() refuses with ResourceExhausted when it is full, and with
-// DeadlineExceeded when the answer is not expected in time. Work that is cancelled or late when its
-// turn comes is dropped, not computed. One request's images may be split over batches; its `done`
-// runs once, on an executor thread, when the last of them is finished.
+// DeadlineExceeded when the answer is not expected in time. Images of a higher priority are taken
+// first, those of one priority in the order of their arrival; but every eighth batch begins with
+// the image that waits longest, so that nothing waits forever. A request that finds the queue full
+// displaces waiting ones of a lower priority, the newest of the lowest first, which then fail with
+// ResourceExhausted. Work that is cancelled or late when its turn comes is dropped, not computed.
+// One request's images may be split over batches; its `done` runs once, when the last of them is
+// finished: on an executor thread, or, when it is displaced, on that of the Add().
 // Thread-safe. Destruction finishes accepted requests, then joins the threads.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -37,12 +42,14 @@ struct BatchRequest {
   int count = 0;
   std::unique_ptr<uint8_t[]> pixels;  // [count, example_bytes]
   absl::Time deadline = absl::InfiniteFuture();
+  Priority priority = Priority::kNormal;
   std::shared_ptr<const CancelToken> cancel;  // null: never cancelled
 
   // The answer, for `done`.
-  std::vector<float> output;  // [count, outputs]
-  absl::Duration queue;       // the longest that an image waited
-  absl::Duration compute;     // the longest batch
+  std::vector<float> output;   // [count, outputs]
+  absl::Duration queue;        // the longest that an image waited
+  absl::Duration compute;      // the longest batch
+  absl::Duration retry_delay;  // of a refusal: when another try may succeed; zero: not known
   absl::AnyInvocable<void(BatchRequest&, const absl::Status&)> done;
 };
 
@@ -79,7 +86,7 @@ class Batcher {
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  // Takes the request, or refuses and leaves it untouched: `done` then never runs.
+  // Takes the request, or refuses and leaves it, but for retry_delay: `done` then never runs.
   absl::Status Add(std::unique_ptr<BatchRequest>& request);
 
   // Images that wait.
@@ -93,12 +100,25 @@ class Batcher {
     int end = 0;
   };
 
+  using Queue = std::deque<std::shared_ptr<Pending>>;
+
+  absl::Status CheckAdmission(BatchRequest& request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Newcomer Describe(const BatchRequest& request) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The requests that give way to `count` images of this priority.
+  std::vector<Part> Displace(Priority priority, int count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Enqueue(std::unique_ptr<BatchRequest> request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunExecutor();
   // Waits for work; false when there is none and the batcher ends.
   bool WaitForWork();
   // The next batch; empty when other executors took all. Late requests go to `dropped`.
   std::vector<Part> TakeBatch(std::vector<Part>* dropped);
   void DropLate(std::vector<Part>* dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The index of the queue whose first image waits longest, and of that of the highest priority;
+  // some image waits.
+  int OldestQueue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  int FirstQueue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Counts images in or out.
+  void CountQueued(int count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Compute(BatchEngine& engine, const std::vector<Part>& parts);
   void Finish(const std::vector<Part>& parts, const absl::Status& status, absl::Duration compute);
   QueueState StateLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -108,10 +128,11 @@ class Batcher {
   const EngineFactory factory_;
   mutable absl::Mutex mutex_;
   absl::CondVar changed_;
-  std::deque<std::shared_ptr<Pending>> queue_ ABSL_GUARDED_BY(mutex_);
-  int queued_ ABSL_GUARDED_BY(mutex_) = 0;  // images
-  int idle_ ABSL_GUARDED_BY(mutex_);        // executors that have no batch
-  absl::Time earliest_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();  // deadline in queue_
+  std::array<Queue, kPriorities> queues_ ABSL_GUARDED_BY(mutex_);
+  int queued_ ABSL_GUARDED_BY(mutex_) = 0;   // images in queues_
+  int batches_ ABSL_GUARDED_BY(mutex_) = 0;  // taken since one began with the longest wait
+  int idle_ ABSL_GUARDED_BY(mutex_);         // executors that have no batch
+  absl::Time earliest_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();  // deadline queued
   ArrivalRate arrivals_ ABSL_GUARDED_BY(mutex_);
   BucketTimes times_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

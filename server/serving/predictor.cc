@@ -121,6 +121,7 @@ void Predictor::EndDecode(const std::shared_ptr<Work>& work) const {
 void Predictor::Queue(const std::shared_ptr<Work>& work) const {
   std::unique_ptr<BatchRequest> batch = std::move(work->batch);
   batch->deadline = work->request.deadline;
+  batch->priority = work->request.priority;
   batch->cancel = work->request.cancel;
   batch->done = [work](BatchRequest& finished, const absl::Status& status) {
     PredictResult result;
@@ -132,12 +133,14 @@ void Predictor::Queue(const std::shared_ptr<Work>& work) const {
     result.outputs = std::move(finished.output);
     result.queue = finished.queue;
     result.compute = finished.compute;
+    result.retry_delay = finished.retry_delay;
     work->done(std::move(result));
   };
   const absl::Status refused = work->request.model->batcher().Add(batch);
   if (refused.ok()) return;
   PredictResult result;
   result.status = refused;
+  result.retry_delay = batch->retry_delay;
   work->done(std::move(result));
 }
 

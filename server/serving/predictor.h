@@ -35,12 +35,14 @@ struct PredictRequest {
   ModelHandle model;
   std::vector<PredictImage> images;  // at least one
   absl::Time deadline = absl::InfiniteFuture();
+  Priority priority = Priority::kNormal;  // in the batcher; pictures are decoded as they come
   std::shared_ptr<const CancelToken> cancel;
 };
 
 struct PredictResult {
   absl::Status status;
   int failed_image = -1;       // the image that `status` is about
+  absl::Duration retry_delay;  // of a refusal: when another try may succeed; zero: not known
   std::vector<float> outputs;  // [images, ServedVersion::outputs()]
   absl::Duration decode, queue, compute;
 };

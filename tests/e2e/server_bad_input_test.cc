@@ -82,6 +82,8 @@ TEST_F(BadInputTest, PredictSaysWhichImageAndWhy) {
       {[](auto& r) { r.set_top_k(0); }, "INVALID_ARGUMENT: top_k: found 0"},
       {[](auto& r) { r.set_threshold(0.5); }, "INVALID_ARGUMENT: threshold: "},
       {[](auto& r) { r.set_threshold(2); }, "INVALID_ARGUMENT: threshold: found 2"},
+      {[](auto& r) { r.set_priority(static_cast<v1::Priority>(7)); },
+       "INVALID_ARGUMENT: priority: found 7, expected 0 to 3"},
       {[](auto& r) { r.add_images(); }, "INVALID_ARGUMENT: images[1].encoded: found no bytes"},
       {[](auto& r) { r.add_images()->set_encoded("GIF89a"); },
        "INVALID_ARGUMENT: images[1].encoded: "},

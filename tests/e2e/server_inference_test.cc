@@ -178,6 +178,22 @@ TEST_F(InferenceTest, AnswersPixelsAndEncodedPicturesAsPredictDoes) {
   EXPECT_EQ(Floats(response_.raw_output_contents(0)), encoded);
 }
 
+TEST_F(InferenceTest, TakesAPriorityAndRefusesWhatIsNone) {
+  TrainTiny();
+  inference::ModelInferRequest request = PixelRequest();
+  inference::InferParameter& priority = (*request.mutable_parameters())["priority"];
+  for (const uint64_t level : {0, 1, 2, 3, 100}) {
+    priority.set_uint64_param(level);
+    EXPECT_EQ(Infer(request), "OK") << level;
+  }
+  priority.set_int64_param(1);
+  EXPECT_EQ(Infer(request), "OK");
+  priority.set_int64_param(-1);
+  EXPECT_THAT(Infer(request), StartsWith("INVALID_ARGUMENT: parameters[priority]: expected"));
+  priority.set_string_param("high");
+  EXPECT_THAT(Infer(request), StartsWith("INVALID_ARGUMENT: parameters[priority]: expected"));
+}
+
 TEST_F(InferenceTest, NamesTheMostProbableLabels) {
   TrainTiny();
   inference::ModelInferRequest request = PixelRequest();

@@ -208,30 +208,47 @@ TEST(ArrivalRate, IsTheRateOfTheLastSecondOrSo) {
 }
 
 TEST(Admission, RefusesWhatDoesNotFitIntoTheQueue) {
-  EXPECT_EQ(Admit(Policy(8), {.queued = 8}, 2, absl::Seconds(1)), Admission::kAccept);
-  EXPECT_EQ(Admit(Policy(8), {.queued = 9}, 2, absl::Seconds(1)), Admission::kFull);
+  EXPECT_EQ(Admit(Policy(8), {.queued = 8}, {.count = 2}), Admission::kAccept);
+  EXPECT_EQ(Admit(Policy(8), {.queued = 9}, {.count = 2}), Admission::kFull);
 }
 
 TEST(Admission, AnEmptyQueueTakesEvenARequestLargerThanItself) {
-  EXPECT_EQ(Admit(Policy(8), {.queued = 0}, 50, absl::Seconds(1)), Admission::kAccept);
+  EXPECT_EQ(Admit(Policy(8), {.queued = 0}, {.count = 50}), Admission::kAccept);
+}
+
+TEST(Admission, WhatMayBeDisplacedLeavesRoom) {
+  EXPECT_EQ(Admit(Policy(8), {.queued = 9}, {.count = 2, .displaceable = 1}), Admission::kAccept);
+  EXPECT_EQ(Admit(Policy(8), {.queued = 9}, {.count = 3, .displaceable = 1}), Admission::kFull);
+  EXPECT_EQ(Admit(Policy(8), {.queued = 9}, {.count = 50, .displaceable = 9}), Admission::kAccept);
 }
 
 TEST(Admission, RefusesWhatCannotBeAnsweredInTime) {
-  const QueueState state{.queued = 6, .executors = 2, .times = Linear(10)};
-  EXPECT_EQ(ExpectedTime(Policy(8), state, 2), absl::Milliseconds(40));
-  EXPECT_EQ(Admit(Policy(8), state, 2, absl::Milliseconds(39)), Admission::kLate);
-  EXPECT_EQ(Admit(Policy(8), state, 2, absl::Milliseconds(40)), Admission::kAccept);
+  const QueueState state{.queued = 9, .executors = 2, .times = Linear(10)};
+  EXPECT_EQ(ExpectedTime(Policy(8), state, 8), absl::Milliseconds(40));
+  Newcomer newcomer{.count = 1, .time_left = absl::Milliseconds(39), .ahead = 7};
+  EXPECT_EQ(Admit(Policy(8), state, newcomer), Admission::kLate);
+  EXPECT_EQ(RetryDelay(Policy(8), state, newcomer, Admission::kLate), absl::Milliseconds(1));
+  newcomer.time_left = absl::Milliseconds(40);
+  EXPECT_EQ(Admit(Policy(8), state, newcomer), Admission::kAccept);
 }
 
 TEST(Admission, ExpectsBatchesToTakeTheTimeOfTheirBuckets) {
-  EXPECT_EQ(ExpectedTime({}, AtRate(0, 30), 2), absl::Milliseconds(35));
-  EXPECT_EQ(ExpectedTime({}, AtRate(0, 30), 3), absl::Milliseconds(35 + 4));
-  EXPECT_EQ(ExpectedTime(Target(20), AtRate(0, 30), 2), absl::Milliseconds(8 * 7));
+  EXPECT_EQ(ExpectedTime({}, AtRate(0), 32), absl::Milliseconds(35));
+  EXPECT_EQ(ExpectedTime({}, AtRate(0), 33), absl::Milliseconds(35 + 4));
+  EXPECT_EQ(ExpectedTime(Target(20), AtRate(0), 32), absl::Milliseconds(8 * 7));
 }
 
 TEST(Admission, RefusesAPassedDeadlineAlsoBeforeTheFirstMeasurement) {
-  EXPECT_EQ(Admit(Policy(8), {}, 1, absl::ZeroDuration()), Admission::kLate);
-  EXPECT_EQ(Admit(Policy(8), {}, 1, absl::InfiniteDuration()), Admission::kAccept);
+  EXPECT_EQ(Admit(Policy(8), {}, {.time_left = absl::ZeroDuration()}), Admission::kLate);
+  EXPECT_EQ(Admit(Policy(8), {}, {}), Admission::kAccept);
+}
+
+TEST(Admission, TellsWhenAnotherTryMaySucceed) {
+  const QueueState full{.queued = 10, .times = Linear(10)};
+  EXPECT_EQ(RetryDelay(Policy(8), full, {.count = 2}, Admission::kFull), absl::Milliseconds(20));
+  // Alone it would be late too.
+  const Newcomer hopeless{.count = 4, .time_left = absl::Milliseconds(30), .ahead = 8};
+  EXPECT_EQ(RetryDelay(Policy(8), full, hopeless, Admission::kLate), absl::ZeroDuration());
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "server/serving/batcher.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <vector>
@@ -24,6 +25,7 @@ struct Gate {
   bool open ABSL_GUARDED_BY(mutex) = true;
   int inside ABSL_GUARDED_BY(mutex) = 0;
   std::vector<int> batches ABSL_GUARDED_BY(mutex);
+  std::vector<int> order ABSL_GUARDED_BY(mutex);  // the first bytes of the examples
   absl::Status status ABSL_GUARDED_BY(mutex);
 
   void Set(bool value) {
@@ -39,6 +41,10 @@ struct Gate {
     absl::MutexLock lock(&mutex);
     return batches;
   }
+  std::vector<int> Order() {
+    absl::MutexLock lock(&mutex);
+    return order;
+  }
 };
 
 class FakeEngine : public BatchEngine {
@@ -50,7 +56,10 @@ class FakeEngine : public BatchEngine {
     ++gate_->inside;
     gate_->mutex.Await(absl::Condition(&gate_->open));
     --gate_->inside;
-    for (size_t i = 0; i < examples.size(); ++i) output[i] = 2.0f * examples[i][0];
+    for (size_t i = 0; i < examples.size(); ++i) {
+      output[i] = 2.0f * examples[i][0];
+      gate_->order.push_back(examples[i][0]);
+    }
     return gate_->status;
   }
   double last_flops() const override { return 1; }
@@ -98,9 +107,11 @@ class BatcherTest : public ::testing::Test {
     return request;
   }
 
-  std::shared_ptr<Outcome> Add(Batcher& batcher, const std::vector<uint8_t>& pixels) {
+  std::shared_ptr<Outcome> Add(Batcher& batcher, const std::vector<uint8_t>& pixels,
+                               Priority priority = Priority::kNormal) {
     auto outcome = std::make_shared<Outcome>();
     auto request = Request(pixels, outcome);
+    request->priority = priority;
     EXPECT_TRUE(batcher.Add(request).ok());
     return outcome;
   }
@@ -237,6 +248,104 @@ TEST_F(BatcherTest, NoMoreExecutorsRunThanThereAreSlots) {
   gate_.Set(true);
   ASSERT_TRUE(outcome->Wait());
   EXPECT_THAT(gate_.Batches(), ElementsAre(1, 1, 1));
+}
+
+TEST_F(BatcherTest, TakesHigherPrioritiesFirst) {
+  gate_.Set(false);
+  BatchPolicy policy;
+  policy.max_batch = 2;
+  const auto batcher = Make(1, policy);
+  const auto first = Add(*batcher, {1});
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  const auto low = Add(*batcher, {30, 31}, Priority::kLow);
+  const auto normal = Add(*batcher, {20});
+  const auto high = Add(*batcher, {10, 11}, Priority::kHigh);
+  gate_.Set(true);
+  ASSERT_TRUE(first->Wait() && low->Wait() && normal->Wait() && high->Wait());
+  EXPECT_THAT(gate_.Order(), ElementsAre(1, 10, 11, 20, 30, 31));
+  EXPECT_THAT(gate_.Batches(), ElementsAre(1, 2, 2, 1));
+  EXPECT_THAT(low->output, ElementsAre(60, 62));
+}
+
+TEST_F(BatcherTest, LowPriorityIsNotForgottenBehindAStreamOfHigherOnes) {
+  gate_.Set(false);
+  BatchPolicy policy;
+  policy.max_batch = 1;
+  const auto batcher = Make(1, policy);
+  const auto first = Add(*batcher, {1});
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  const auto low = Add(*batcher, {30}, Priority::kLow);
+  clock_.Advance(absl::Milliseconds(1));
+  const auto high = Add(*batcher, std::vector<uint8_t>(20, 10), Priority::kHigh);
+  gate_.Set(true);
+  ASSERT_TRUE(low->Wait() && high->Wait());
+  const std::vector<int> order = gate_.Order();
+  EXPECT_EQ(std::find(order.begin(), order.end(), 30) - order.begin(), 7);
+}
+
+TEST_F(BatcherTest, AFullQueueGivesWayToAHigherPriority) {
+  gate_.Set(false);
+  BatchPolicy policy;
+  policy.max_queue = 4;
+  const auto batcher = Make(1, policy);
+  const auto first = Add(*batcher, {1});
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  const auto normal = Add(*batcher, {20});
+  const auto early = Add(*batcher, {30, 31}, Priority::kLow);
+  const auto late = Add(*batcher, {32}, Priority::kLow);
+  // Only one image has to go: the request that came last does.
+  const auto high = Add(*batcher, {10}, Priority::kHigh);
+  ASSERT_TRUE(late->done.HasBeenNotified());
+  EXPECT_EQ(late->status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(late->status.message(), HasSubstr("a request of higher priority came"));
+  EXPECT_FALSE(early->done.HasBeenNotified());
+  EXPECT_EQ(batcher->queued(), 4);
+  // Nothing of its own priority or above gives way, and then nobody goes in vain.
+  auto request = Request({21, 22, 23}, std::make_shared<Outcome>());
+  EXPECT_EQ(batcher->Add(request).code(), absl::StatusCode::kResourceExhausted);
+  request->priority = Priority::kLow;
+  EXPECT_EQ(batcher->Add(request).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_FALSE(early->done.HasBeenNotified());
+  gate_.Set(true);
+  ASSERT_TRUE(normal->Wait() && early->Wait() && high->Wait());
+  EXPECT_THAT(gate_.Order(), ElementsAre(1, 10, 20, 30, 31));
+}
+
+TEST_F(BatcherTest, ARequestThatIsBegunIsNotDisplaced) {
+  gate_.Set(false);
+  BatchPolicy policy;
+  policy.max_batch = 1;
+  policy.max_queue = 2;
+  const auto batcher = Make(1, policy);
+  const auto low = Add(*batcher, {30, 31, 32}, Priority::kLow);
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  auto request = Request({10}, std::make_shared<Outcome>());
+  request->priority = Priority::kHigh;
+  EXPECT_EQ(batcher->Add(request).code(), absl::StatusCode::kResourceExhausted);
+  gate_.Set(true);
+  ASSERT_TRUE(low->Wait());
+  EXPECT_TRUE(low->status.ok());
+}
+
+TEST_F(BatcherTest, AHigherPriorityDoesNotWaitForLowerOnesAndSoIsInTime) {
+  gate_.Set(false);
+  BucketTimes times(32);
+  times.Learn(1, absl::Milliseconds(10));
+  const auto batcher = Make(1, {}, times);
+  const auto first = Add(*batcher, {1});
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  const auto low = Add(*batcher, std::vector<uint8_t>(4, 30), Priority::kLow);
+  auto outcome = std::make_shared<Outcome>();
+  auto request = Request({10}, outcome);
+  request->deadline = clock_.Now() + absl::Milliseconds(20);
+  request->priority = Priority::kLow;
+  EXPECT_EQ(batcher->Add(request).code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(request->retry_delay, absl::Milliseconds(30));
+  request->priority = Priority::kNormal;
+  EXPECT_TRUE(batcher->Add(request).ok());
+  gate_.Set(true);
+  ASSERT_TRUE(outcome->Wait() && low->Wait());
+  EXPECT_TRUE(outcome->status.ok()) << outcome->status;
 }
 
 TEST_F(BatcherTest, WithATargetImagesThatArriveFastAreComputedTogether) {
