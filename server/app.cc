@@ -37,6 +37,7 @@
 #include "server/services/models_service.h"
 #include "server/serving/model_manager.h"
 #include "server/serving/predictor.h"
+#include "server/serving/response_cache.h"
 #include "server/telemetry/metrics.h"
 
 namespace fovea {
@@ -128,6 +129,7 @@ class ServerApp : public App {
   JobFeed job_feed_;
   std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<CpuSlots> slots_;
+  std::unique_ptr<ResponseCache> response_cache_;
   std::unique_ptr<ModelManager> models_;
   std::unique_ptr<ThreadPool> decoders_, workers_, imports_, watchers_, evaluations_;
   std::unique_ptr<Predictor> predictor_;
@@ -184,6 +186,11 @@ absl::Status ServerApp::MakeServing(const Cores& cores) {
   options.served.width = config_.width;
   options.served.slots = slots_.get();
   options.served.metrics = &metrics_;
+  if (config_.response_cache_mib > 0) {
+    response_cache_ = std::make_unique<ResponseCache>(
+        static_cast<size_t>(config_.response_cache_mib) << 20, metrics_.cache_bytes);
+  }
+  options.served.cache = response_cache_.get();
   options.metrics = &metrics_;
   options.on_health = [this](const std::string& model, bool serving) { SetHealth(model, serving); };
   models_ = std::make_unique<ModelManager>(std::move(options), repository_.get());

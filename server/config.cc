@@ -52,6 +52,9 @@ void AddServing(CLI::App& app, Config& config, double* delay_ms, double* target_
   app.add_option("--max-queue", config.batch.max_queue,
                  "Images that may wait for a model version before requests are refused")
       ->capture_default_str();
+  app.add_option("--response-cache-mib", config.response_cache_mib,
+                 "Memory for answers to pictures that were seen before; 0: none are kept")
+      ->capture_default_str();
   app.add_option("--evaluations", config.evaluations, "Evaluate calls that run at a time")
       ->capture_default_str();
 }
@@ -155,6 +158,7 @@ absl::Status ValidateConfig(const Config& config) {
         "sets the delay");
   }
   RETURN_IF_ERROR(CheckRange("--max-queue", config.batch.max_queue, 1, 1 << 20));
+  RETURN_IF_ERROR(CheckRange("--response-cache-mib", config.response_cache_mib, 0, 1 << 20));
   RETURN_IF_ERROR(CheckRange("--evaluations", config.evaluations, 1, 64));
   RETURN_IF_ERROR(CheckRange("--max-message-bytes", limits.max_message_bytes, 1 << 16, 1 << 30));
   RETURN_IF_ERROR(CheckRange("--max-images", limits.max_images, 1, 65536));

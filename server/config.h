@@ -22,8 +22,9 @@ struct Config {
   int threads = 0;                         // of serving; 0: the CPU budget
   int width = 1;                           // threads of one executor
   BatchPolicy batch;
-  int evaluations = 1;       // at a time
-  bool idle_trainer = true;  // SCHED_IDLE
+  int response_cache_mib = 0;  // of answers to pictures seen before; 0: none are kept
+  int evaluations = 1;         // at a time
+  bool idle_trainer = true;    // SCHED_IDLE
   absl::Duration grace = absl::Seconds(30);
   std::string log_level = "info";
   Limits limits;

@@ -51,6 +51,8 @@ void FillStatistics(const VersionStatistics& from, inference::ModelStatistics* t
   Fill(from.decode, requests->mutable_compute_input());
   Fill(from.compute, requests->mutable_compute_infer());
   Fill(from.answer, requests->mutable_compute_output());
+  Fill(from.cache_hit, requests->mutable_cache_hit());
+  Fill(from.cache_miss, requests->mutable_cache_miss());
 }
 
 const char* StateName(ModelManager::State state) {
@@ -165,6 +167,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
       config->set_backend(kName);
       config->set_max_batch_size(options_.limits.max_images);
       config->mutable_dynamic_batching();
+      config->mutable_response_cache()->set_enable(model.handle->cache() != nullptr);
       const TensorSpec in = InputSpec(model), out = OutputSpec(model);
       inference::ModelInput* input = config->add_input();
       input->set_name(in.name);

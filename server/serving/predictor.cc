@@ -10,21 +10,47 @@
 #include "absl/time/clock.h"
 #include "core/base/status.h"
 #include "core/data/preprocess.h"
+#include "server/serving/response_cache.h"
 
 namespace fovea {
+namespace {
+
+void RecordLookups(const ServedVersion& model, const PredictResult& result) {
+  if (model.cache() == nullptr) return;
+  model.metrics().images.Add(result.cache_hits);  // the computed ones are counted by the batcher
+  model.metrics().cache_hits.Add(result.cache_hits);
+  model.metrics().cache_misses.Add(result.cache_misses);
+  VersionStatistics& statistics = model.statistics();
+  (result.cache_misses == 0 ? statistics.cache_hit : statistics.cache_miss).Add(result.lookup);
+}
+
+// What the response cache says about the images of one request. Each image's part is written by
+// the thread that decodes it.
+struct Answers {
+  Answers(int images, int outputs)
+      : keys(images), known(images), rows(static_cast<size_t>(images) * outputs) {}
+  std::vector<ResponseCache::Key> keys;
+  std::vector<char> known;
+  std::vector<float> rows;  // [images, outputs], of the known ones
+};
+
+}  // namespace
 
 void RecordOutcome(const PredictMetrics& metrics, const ServedVersion& model, int images,
                    const PredictResult& result, absl::Duration total) {
   VersionStatistics& statistics = model.statistics();
   statistics.last_request_ms = absl::ToUnixMillis(absl::Now());
   if (!result.status.ok()) return statistics.failed.Add(total);
-  metrics.decode.Observe(absl::ToDoubleSeconds(result.decode));
-  metrics.queue.Observe(absl::ToDoubleSeconds(result.queue));
-  metrics.compute.Observe(absl::ToDoubleSeconds(result.compute));
+  RecordLookups(model, result);
+  statistics.queue.Add(result.queue);  // of every request: clients find the version by its growth
+  if (result.cache_hits < images) {
+    metrics.decode.Observe(absl::ToDoubleSeconds(result.decode));
+    metrics.queue.Observe(absl::ToDoubleSeconds(result.queue));
+    metrics.compute.Observe(absl::ToDoubleSeconds(result.compute));
+    statistics.decode.Add(result.decode);
+    statistics.compute.Add(result.compute);
+  }
   metrics.total.Observe(absl::ToDoubleSeconds(total));
-  statistics.decode.Add(result.decode);
-  statistics.queue.Add(result.queue);
-  statistics.compute.Add(result.compute);
   const absl::Duration rest = total - result.decode - result.queue - result.compute;
   statistics.answer.Add(std::max(absl::ZeroDuration(), rest));
   statistics.images += static_cast<uint64_t>(images);
@@ -36,6 +62,7 @@ struct Predictor::Work {
   Done done;
   absl::Duration begin;                 // Clock::Elapsed
   std::unique_ptr<BatchRequest> batch;  // pixels are filled in by the pool
+  std::unique_ptr<Answers> answers;     // with a response cache
   std::atomic<int> undecoded = 0;
 
   absl::Mutex mutex;
@@ -47,7 +74,38 @@ struct Predictor::Work {
     result.status = std::move(status);
     result.failed_image = image;
   }
+  size_t outputs() const { return static_cast<size_t>(request.model->outputs()); }
+  void DropKnown();
+  std::vector<float> Merge(std::vector<float> computed);
 };
+
+// Leaves in the batch what has to be computed.
+void Predictor::Work::DropKnown() {
+  const size_t bytes = request.model->shape().bytes();
+  uint8_t* pixels = batch->pixels.get();
+  int kept = 0;
+  for (int i = 0; i < batch->count; ++i) {
+    if (answers->known[i]) continue;
+    if (kept < i) std::copy_n(pixels + i * bytes, bytes, pixels + kept * bytes);
+    ++kept;
+  }
+  absl::MutexLock lock(&mutex);
+  result.cache_hits = batch->count - kept;
+  result.cache_misses = kept;
+  batch->count = kept;
+}
+
+// All rows in the images' order; remembers the computed ones.
+std::vector<float> Predictor::Work::Merge(std::vector<float> computed) {
+  const float* row = computed.data();
+  for (size_t i = 0; i < answers->known.size(); ++i) {
+    if (answers->known[i]) continue;
+    request.model->cache()->Insert(answers->keys[i], {row, outputs()});
+    std::copy_n(row, outputs(), answers->rows.data() + i * outputs());
+    row += outputs();
+  }
+  return std::move(answers->rows);
+}
 
 void Predictor::Predict(PredictRequest request, Done done) const {
   auto work = std::make_shared<Work>();
@@ -59,6 +117,9 @@ void Predictor::Predict(PredictRequest request, Done done) const {
   work->batch->count = count;
   work->batch->pixels = std::make_unique_for_overwrite<uint8_t[]>(
       static_cast<size_t>(count) * work->request.model->shape().bytes());
+  if (work->request.model->cache() != nullptr) {
+    work->answers = std::make_unique<Answers>(count, work->request.model->outputs());
+  }
   work->undecoded = count;
   for (int i = 0; i < count; ++i) {
     if (options_.pool->TrySchedule([this, work, i] { Decode(work, i); })) continue;
@@ -77,10 +138,25 @@ void Predictor::Decode(const std::shared_ptr<Work>& work, int image) const {
   }
   if (status.ok()) {
     const CpuSlots::Hold hold(*options_.slots, 1);
-    status = DecodeOne(*work, image, work->batch->pixels.get() + image * bytes);
+    if (!FindAnswer(*work, image)) {
+      status = DecodeOne(*work, image, work->batch->pixels.get() + image * bytes);
+    }
   }
   if (!status.ok()) work->Fail(image, std::move(status));
   if (work->undecoded.fetch_sub(1) == 1) EndDecode(work);
+}
+
+bool Predictor::FindAnswer(Work& work, int image) const {
+  if (work.answers == nullptr) return false;
+  const absl::Duration begin = options_.clock->Elapsed();
+  Answers& answers = *work.answers;
+  const PredictImage& source = work.request.images[image];
+  answers.keys[image] = ResponseCache::KeyOf(source.bytes, source.raw);
+  const absl::Span<float> row(answers.rows.data() + image * work.outputs(), work.outputs());
+  answers.known[image] = work.request.model->cache()->Find(answers.keys[image], row);
+  absl::MutexLock lock(&work.mutex);
+  work.result.lookup = std::max(work.result.lookup, options_.clock->Elapsed() - begin);
+  return answers.known[image];
 }
 
 absl::Status Predictor::DecodeOne(const Work& work, int image, uint8_t* out) const {
@@ -105,14 +181,22 @@ absl::Status Predictor::DecodeOne(const Work& work, int image, uint8_t* out) con
 }
 
 void Predictor::EndDecode(const std::shared_ptr<Work>& work) const {
-  std::optional<PredictResult> failed;
+  if (work->answers != nullptr) work->DropKnown();
+  std::optional<PredictResult> ended;
   {
     absl::MutexLock lock(&work->mutex);
-    work->result.decode = options_.clock->Elapsed() - work->begin;
-    if (!work->result.status.ok()) failed = std::move(work->result);
+    PredictResult& result = work->result;
+    if (!result.status.ok()) {
+      ended = std::move(result);
+    } else if (work->batch->count == 0) {
+      result.outputs = std::move(work->answers->rows);
+      ended = std::move(result);
+    } else {
+      result.decode = options_.clock->Elapsed() - work->begin;
+    }
   }
-  if (failed.has_value()) {
-    work->done(*std::move(failed));
+  if (ended.has_value()) {
+    work->done(*std::move(ended));
   } else {
     Queue(work);
   }
@@ -131,6 +215,9 @@ void Predictor::Queue(const std::shared_ptr<Work>& work) const {
     }
     result.status = status;
     result.outputs = std::move(finished.output);
+    if (status.ok() && work->answers != nullptr) {
+      result.outputs = work->Merge(std::move(result.outputs));
+    }
     result.queue = finished.queue;
     result.compute = finished.compute;
     result.retry_delay = finished.retry_delay;

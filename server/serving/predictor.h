@@ -45,6 +45,10 @@ struct PredictResult {
   absl::Duration retry_delay;  // of a refusal: when another try may succeed; zero: not known
   std::vector<float> outputs;  // [images, ServedVersion::outputs()]
   absl::Duration decode, queue, compute;
+  // With a response cache: images that it knew, which cost neither decoding nor computing, those
+  // that it did not, and the longest that it took to ask.
+  int cache_hits = 0, cache_misses = 0;
+  absl::Duration lookup;
 };
 
 // Records what became of a request for `images` pictures that took `total` from its arrival on.
@@ -69,6 +73,7 @@ class Predictor {
   struct Work;
   void Decode(const std::shared_ptr<Work>& work, int image) const;
   absl::Status DecodeOne(const Work& work, int image, uint8_t* out) const;
+  bool FindAnswer(Work& work, int image) const;
   void EndDecode(const std::shared_ptr<Work>& work) const;
   void Queue(const std::shared_ptr<Work>& work) const;
 

@@ -122,6 +122,10 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
                                                  served->outputs(), options.policy.target_p99));
   RETURN_IF_ERROR(CheckParity(model.golden, served->programs_));
 
+  served->metrics_ = options.metrics->ForModel(served->name());
+  if (options.cache != nullptr) {
+    served->cache_ = std::make_unique<ResponseCache::Section>(options.cache);
+  }
   Batcher::Options batcher;
   batcher.name = served->name();
   batcher.policy = options.policy;
@@ -134,7 +138,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   batcher.slots = options.slots;
   batcher.statistics = served->statistics_.get();
   batcher.metrics = options.metrics->predict;
-  batcher.model_metrics = options.metrics->ForModel(served->name());
+  batcher.model_metrics = served->metrics_;
   served->batcher_ = std::make_unique<Batcher>(
       std::move(batcher), [programs = served->programs_] { return MakeEngine(programs); });
   return served;

@@ -16,7 +16,9 @@
 #include "core/data/image.h"
 #include "core/model/model.h"
 #include "server/serving/batcher.h"
+#include "server/serving/response_cache.h"
 #include "server/serving/version_statistics.h"
+#include "server/telemetry/metrics.h"
 
 namespace fovea {
 
@@ -29,6 +31,7 @@ class ServedVersion {
     int width = 1;
     CpuSlots* slots = nullptr;
     Metrics* metrics = nullptr;
+    ResponseCache* cache = nullptr;  // null: none
   };
 
   // Compiles the model, runs it and measures it. InvalidArgument, Unimplemented, ResourceExhausted
@@ -50,6 +53,9 @@ class ServedVersion {
   bool has_thresholds() const;
 
   Batcher& batcher() const { return *batcher_; }
+  // Of the answers given before; null: none are kept.
+  ResponseCache::Section* cache() const { return cache_.get(); }
+  const ModelMetrics& metrics() const { return metrics_; }
   VersionStatistics& statistics() const { return *statistics_; }
   const std::shared_ptr<BucketPrograms>& programs() const { return programs_; }
 
@@ -59,6 +65,8 @@ class ServedVersion {
   v1::ModelManifest manifest_;
   PixelShape shape_;
   std::shared_ptr<BucketPrograms> programs_;
+  ModelMetrics metrics_;
+  std::unique_ptr<ResponseCache::Section> cache_;
   std::unique_ptr<VersionStatistics> statistics_ = std::make_unique<VersionStatistics>();
   std::unique_ptr<Batcher> batcher_;  // counts into statistics_
 };

@@ -29,6 +29,7 @@ class Tally {
 struct VersionStatistics {
   Tally succeeded, failed;                   // from a request's arrival to its end
   Tally queue, decode, compute, answer;      // phases of those that succeeded
+  Tally cache_hit, cache_miss;               // lookups: all pictures found; some were not
   std::atomic<uint64_t> images = 0;          // of those that succeeded
   std::atomic<uint64_t> batches = 0;         // computed, whatever became of their requests
   std::atomic<int64_t> last_request_ms = 0;  // since 1970; 0: none yet

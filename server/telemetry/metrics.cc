@@ -164,6 +164,8 @@ Metrics::Metrics() : registry_(std::make_unique<MetricsRegistry>()) {
                                                   kLatencyBounds));
   models_serving = Gauge(
       &registry_->AddGauge("fovea_model_versions_serving", "Model versions that answer requests."));
+  cache_bytes =
+      Gauge(&registry_->AddGauge("fovea_response_cache_bytes", "Bytes of remembered answers."));
 }
 
 Metrics::~Metrics() = default;
@@ -195,10 +197,14 @@ std::unique_ptr<MethodMetrics> Metrics::ForMethod(absl::string_view method) {
 }
 
 ModelMetrics Metrics::ForModel(absl::string_view model) {
-  return {Counter(&registry_->AddCounter("fovea_images_predicted_total",
-                                         "Images that Predict answered, by model.",
-                                         {{"model", std::string(model)}})),
-          Flops(*registry_, "predict")};
+  const auto images = [&](const char* name, const char* help) {
+    return Counter(&registry_->AddCounter(name, help, {{"model", std::string(model)}}));
+  };
+  return {images("fovea_images_predicted_total", "Images that Predict answered, by model."),
+          Flops(*registry_, "predict"),
+          images("fovea_response_cache_hits_total", "Images answered from the response cache."),
+          images("fovea_response_cache_misses_total",
+                 "Images that the response cache did not know and that were computed.")};
 }
 
 }  // namespace fovea

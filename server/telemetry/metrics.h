@@ -44,10 +44,11 @@ struct PredictMetrics {
   Gauge queue_depth;
 };
 
-// fovea_images_predicted_total{model} and fovea_flops_total{work="predict"}.
 struct ModelMetrics {
-  Counter images;
-  Counter flops;
+  Counter images;        // fovea_images_predicted_total{model}
+  Counter flops;         // fovea_flops_total{work="predict"}
+  Counter cache_hits;    // fovea_response_cache_hits_total{model}, images
+  Counter cache_misses;  // fovea_response_cache_misses_total{model}, images
 };
 
 // The running job; gauges keep their last value when it ends, except the rates, which fall to 0.
@@ -99,6 +100,7 @@ class Metrics {
   Counter evaluate_flops;    // fovea_flops_total{work="evaluate"}
   Histogram model_load;      // fovea_model_load_duration_seconds: read, compile, warm
   Gauge models_serving;      // fovea_model_versions_serving
+  Gauge cache_bytes;         // fovea_response_cache_bytes
 
  private:
   const std::unique_ptr<MetricsRegistry> registry_;

@@ -43,6 +43,11 @@ TEST(Config, TakesATargetForTheLatency) {
   EXPECT_EQ(parsed.config->batch.target_p99, absl::Milliseconds(20));
 }
 
+TEST(Config, KeepsAnswersOnlyWhenToldTo) {
+  EXPECT_EQ(Parse({}).config->response_cache_mib, 0);
+  EXPECT_EQ(Parse({"--response-cache-mib", "64"}).config->response_cache_mib, 64);
+}
+
 TEST(Config, RefusesNonsenseAndNamesTheFlag) {
   const struct {
     std::vector<const char*> flags;
@@ -55,6 +60,7 @@ TEST(Config, RefusesNonsenseAndNamesTheFlag) {
       {{"--max-batch-delay-ms", "nan"}, "--max-batch-delay-ms"},
       {{"--target-p99-ms", "-1"}, "--target-p99-ms: found -1, expected 0 to 10000"},
       {{"--target-p99-ms", "20", "--max-batch-delay-ms", "1"}, "--target-p99-ms: found it beside"},
+      {{"--response-cache-mib", "-1"}, "--response-cache-mib: found -1, expected 0 to"},
       {{"--width", "two"}, "--width"},
       {{"--backend", "tpu"}, "--backend: found \"tpu\", expected cpu or reference"},
       {{"--trainer-priority", "high"}, "--trainer-priority"},
