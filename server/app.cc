@@ -29,6 +29,7 @@
 #include "server/jobs/job_feed.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_store.h"
+#include "server/rpc/open_streams.h"
 #include "server/services/classifier_service.h"
 #include "server/services/dataset_registry.h"
 #include "server/services/datasets_service.h"
@@ -134,6 +135,7 @@ class ServerApp : public App {
   std::unique_ptr<ThreadPool> decoders_, workers_, imports_, watchers_, evaluations_;
   std::unique_ptr<Predictor> predictor_;
   std::unique_ptr<JobRunner> runner_;
+  OpenStreams streams_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
   std::unique_ptr<grpc::Server> server_;
 
@@ -248,6 +250,7 @@ void ServerApp::MakeServices(const Cores& cores) {
   classifier.manager = models_.get();
   classifier.repository = repository_.get();
   classifier.predictor = predictor_.get();
+  classifier.streams = &streams_;
   classifier.metrics = &metrics_;
   classifier.watchers = watchers_.get();
   classifier.evaluations = evaluations_.get();
@@ -262,6 +265,7 @@ void ServerApp::MakeServices(const Cores& cores) {
   inference.manager = models_.get();
   inference.repository = repository_.get();
   inference.predictor = predictor_.get();
+  inference.streams = &streams_;
   inference.workers = workers_.get();
   inference.metrics = &metrics_;
   inference.ready = [this] { return IsReady(); };
@@ -320,6 +324,7 @@ void ServerApp::Drain() {
   }
   LogInfo("server drains");
   job_feed_.Close();
+  streams_.BeginDrain();
   if (runner_ != nullptr) runner_->BeginStop();
   const auto deadline =
       std::chrono::system_clock::now() + absl::ToChronoMilliseconds(config_.grace);

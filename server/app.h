@@ -22,9 +22,10 @@ class App {
   virtual int grpc_port() const = 0;
   virtual int metrics_port() const = 0;
 
-  // Readiness first: health says NOT_SERVING and streams of events end with Unavailable. Then no
-  // new request is taken, those under way finish, and the trainer saves a checkpoint; each for the
-  // grace period at most. Its job goes on after the next start.
+  // Readiness first: health says NOT_SERVING, and streams of events end with Unavailable, as do
+  // those of requests once what they have read is answered. Then no new request is taken, those
+  // under way finish, and the trainer saves a checkpoint; each for the grace period at most. Its
+  // job goes on after the next start.
   virtual void Drain() = 0;
 };
 

@@ -55,8 +55,8 @@ class ClassifierService : public v1::Classifier::CallbackService {
   explicit ClassifierService(const ClassifierServiceOptions& options)
       : options_(options),
         streams_{options.store, options.feed, options.watchers, options.limits.max_watchers},
-        predictions_{options.manager, options.predictor, options.metrics->predict, options.limits} {
-  }
+        predictions_{options.manager, options.predictor, options.metrics->predict, options.limits,
+                     options.streams} {}
 
   grpc::ServerWriteReactor<v1::JobEvent>* Train(CallbackServerContext* context,
                                                 const v1::TrainRequest* request) override {
@@ -79,7 +79,7 @@ class ClassifierService : public v1::Classifier::CallbackService {
 
   grpc::ServerBidiReactor<v1::PredictRequest, v1::PredictStreamResponse>* PredictStream(
       CallbackServerContext* context) override {
-    return new WorkStream<PredictWork, StreamAnswer>(predict_stream_, context, predictions_);
+    return WorkStream<PredictWork, StreamAnswer>::Open(predict_stream_, context, predictions_);
   }
 
   ServerUnaryReactor* Evaluate(CallbackServerContext* context, const v1::EvaluateRequest* request,

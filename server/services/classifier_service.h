@@ -14,6 +14,7 @@
 #include "server/jobs/job_feed.h"
 #include "server/jobs/job_runner.h"
 #include "server/jobs/job_store.h"
+#include "server/rpc/open_streams.h"
 #include "server/services/dataset_registry.h"
 #include "server/services/limits.h"
 #include "server/serving/model_manager.h"
@@ -34,6 +35,7 @@ struct ClassifierServiceOptions {
   ModelManager* manager = nullptr;
   const ModelRepository* repository = nullptr;
   Predictor* predictor = nullptr;
+  OpenStreams* streams = nullptr;
   Metrics* metrics = nullptr;
   ThreadPool* watchers = nullptr;     // validation, and reading events; unbounded queue
   ThreadPool* evaluations = nullptr;  // a thread for each that may run at a time

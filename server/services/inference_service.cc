@@ -93,7 +93,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
   explicit InferenceService(InferenceServiceOptions options)
       : options_(std::move(options)),
         predictions_{options_.manager, options_.predictor, options_.metrics->predict,
-                     options_.limits} {}
+                     options_.limits, options_.streams} {}
 
   ServerUnaryReactor* ServerLive(CallbackServerContext* context,
                                  const inference::ServerLiveRequest*,
@@ -219,7 +219,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
 
   grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
   ModelStreamInfer(CallbackServerContext* context) override {
-    return new WorkStream<InferWork, StreamAnswer>(model_stream_infer_, context, predictions_);
+    return WorkStream<InferWork, StreamAnswer>::Open(model_stream_infer_, context, predictions_);
   }
 
  private:

@@ -8,6 +8,7 @@
 
 #include "core/base/thread_pool.h"
 #include "core/model/repository.h"
+#include "server/rpc/open_streams.h"
 #include "server/services/limits.h"
 #include "server/serving/model_manager.h"
 #include "server/serving/predictor.h"
@@ -23,6 +24,7 @@ struct InferenceServiceOptions {
   ModelManager* manager = nullptr;
   const ModelRepository* repository = nullptr;
   Predictor* predictor = nullptr;
+  OpenStreams* streams = nullptr;
   ThreadPool* workers = nullptr;  // reads the repository
   Metrics* metrics = nullptr;
   std::function<bool()> ready;  // whether the server is

@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "core/base/cancel.h"
 #include "fovea/v1/classifier.pb.h"
+#include "server/rpc/open_streams.h"
 #include "server/services/limits.h"
 #include "server/serving/model_manager.h"
 #include "server/serving/predictor.h"
@@ -27,6 +28,7 @@ struct PredictShared {
   Predictor* predictor = nullptr;
   PredictMetrics metrics;
   Limits limits;
+  OpenStreams* streams = nullptr;
 };
 
 // Whose request it is.

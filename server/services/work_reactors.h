@@ -16,6 +16,8 @@
 #include "core/base/cancel.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/rpc/call.h"
+#include "server/rpc/errors.h"
+#include "server/rpc/open_streams.h"
 #include "server/services/predict_work.h"
 
 namespace fovea {
@@ -44,24 +46,37 @@ class WorkReactor : public grpc::ServerUnaryReactor {
 // A stream of requests, answered in their order while up to kMaxUnderWay are under way, so that
 // they fill batches together. A request that fails is answered with its error, and the stream goes
 // on. `Answer` is what is sent: Answer::Response(request, message) is where the work writes, and
-// Answer::SetError(status, message) says instead why it could not. Lives from the call's arrival to
-// OnDone.
+// Answer::SetError(status, message) says instead why it could not. When the server drains, what was
+// read is answered, and the stream ends with Unavailable. Lives from the call's arrival to OnDone.
 template <typename Work, typename Answer>
-class WorkStream
-    : public grpc::ServerBidiReactor<typename Work::Request, typename Answer::Message> {
+class WorkStream : public grpc::ServerBidiReactor<typename Work::Request, typename Answer::Message>,
+                   public OpenStreams::Stream {
  public:
-  WorkStream(const Method& method, grpc::CallbackServerContext* context,
-             const PredictShared& shared)
-      : call_(method, context), shared_(shared) {
-    Advance();
+  static WorkStream* Open(const Method& method, grpc::CallbackServerContext* context,
+                          const PredictShared& shared) {
+    const std::shared_ptr<WorkStream> stream(new WorkStream(method, context, shared));
+    stream->self_ = stream;
+    if (shared.streams->Add(stream)) {
+      stream->Advance();
+    } else {
+      stream->BeginDrain();
+    }
+    return stream.get();
   }
 
+  void BeginDrain() override {
+    {
+      absl::MutexLock lock(&mutex_);
+      draining_ = true;
+    }
+    Advance();
+  }
   void OnReadDone(bool ok) override {
     Slot* slot = nullptr;
     {
       absl::MutexLock lock(&mutex_);
       reading_ = false;
-      if (ok) {
+      if (ok && !finished_) {
         slot = slots_.back().get();
         slot->bytes = slot->request.ByteSizeLong();
         bytes_ += slot->bytes;
@@ -83,7 +98,10 @@ class WorkStream
     Advance();
   }
   void OnCancel() override { cancel_->Cancel(); }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    shared_.streams->Remove(this);
+    const std::shared_ptr<WorkStream> self = std::move(self_);  // dies here, at the soonest
+  }
 
  private:
   static constexpr size_t kMaxUnderWay = 64;
@@ -95,6 +113,10 @@ class WorkStream
     size_t bytes = 0;  // of the request
     bool done = false;
   };
+
+  WorkStream(const Method& method, grpc::CallbackServerContext* context,
+             const PredictShared& shared)
+      : call_(method, context), shared_(shared) {}
 
   void Start(Slot* slot) {
     slot->work =
@@ -116,10 +138,11 @@ class WorkStream
     Slot* read = nullptr;
     Slot* write = nullptr;
     bool end = false;
+    absl::Status status;
     {
       absl::MutexLock lock(&mutex_);
       if (broken_) DropFinished();
-      if (!ended_ && !broken_ && !reading_ && HasRoom()) {
+      if (!ended_ && !broken_ && !draining_ && !reading_ && HasRoom()) {
         reading_ = true;
         slots_.push_back(std::make_unique<Slot>());
         read = slots_.back().get();
@@ -128,12 +151,26 @@ class WorkStream
         writing_ = true;
         write = slots_.front().get();
       }
-      end = (ended_ || broken_) && !reading_ && slots_.empty() && !finished_;
+      end = HasEnded() && !finished_;
       finished_ = finished_ || end;
+      if (end && !ended_ && !broken_) status = Stopping();
     }
     if (read != nullptr) this->StartRead(&read->request);
     if (write != nullptr) this->StartWrite(&write->message);
-    if (end) this->Finish(call_.End(absl::OkStatus()));
+    if (end) this->Finish(call_.End(status));
+  }
+
+  // A drain does not wait for the read that is under way: the client may never send anything.
+  bool HasEnded() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (draining_) return slots_.size() == (reading_ ? 1 : 0);
+    return (ended_ || broken_) && !reading_ && slots_.empty();
+  }
+  static absl::Status Stopping() {
+    return WithRetryDelay(
+        WithReason(absl::UnavailableError("the server is stopping; it has begun no request but "
+                                          "those it has answered, send the others again"),
+                   "SERVER_STOPPING"),
+        absl::Seconds(1));
   }
 
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -151,6 +188,7 @@ class WorkStream
   const Call call_;
   const PredictShared& shared_;
   const std::shared_ptr<CancelToken> cancel_ = std::make_shared<CancelToken>();
+  std::shared_ptr<WorkStream> self_;  // until OnDone
   absl::Mutex mutex_;
   std::deque<std::unique_ptr<Slot>> slots_ ABSL_GUARDED_BY(mutex_);  // in the order of requests
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;                         // of the requests in slots_
@@ -158,6 +196,7 @@ class WorkStream
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;                     // from the first one
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;                       // the client sends no more
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;                      // the client takes no more
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;                    // the server reads no more
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -120,5 +120,56 @@ TEST_F(StreamTest, AnswersTensorsWithTheirIds) {
   EXPECT_EQ(Text(stream->Finish()), "OK");
 }
 
+// A stream that stays open would hold the drain for the grace period, beyond the calls' deadline.
+class DrainTest : public StreamTest {
+ protected:
+  Config MakeConfig() const override {
+    Config config = StreamTest::MakeConfig();
+    config.grace = absl::Hours(1);
+    return config;
+  }
+};
+
+TEST_F(DrainTest, EndsIdleStreams) {
+  const auto context = Context(), tensor_context = Context(), unused_context = Context();
+  const auto stream = classifier_->PredictStream(context.get());
+  const auto unused = classifier_->PredictStream(unused_context.get());
+  const auto stub = inference::GRPCInferenceService::NewStub(channel_);
+  const auto tensors = stub->ModelStreamInfer(tensor_context.get());
+  v1::PredictStreamResponse got;
+  ASSERT_TRUE(stream->Write(Request(0, 1)));
+  ASSERT_TRUE(stream->Read(&got));
+  ASSERT_TRUE(tensors->Write({}));
+  inference::ModelStreamInferResponse got_tensors;
+  ASSERT_TRUE(tensors->Read(&got_tensors));
+  app_->Drain();
+  EXPECT_FALSE(stream->Read(&got));
+  EXPECT_FALSE(tensors->Read(&got_tensors));
+  EXPECT_THAT(Text(stream->Finish()), StartsWith("UNAVAILABLE: the server is stopping"));
+  EXPECT_THAT(Text(tensors->Finish()), StartsWith("UNAVAILABLE: the server is stopping"));
+  EXPECT_THAT(Text(unused->Finish()), StartsWith("UNAVAILABLE: "));
+}
+
+TEST_F(DrainTest, AnswersWhatABusyStreamHasSent) {
+  const auto context = Context();
+  const auto stream = classifier_->PredictStream(context.get());
+  std::thread writer([&] {
+    for (int i = 0; stream->Write(Request(i % 2, i % 50)); ++i) {
+    }
+  });
+  v1::PredictStreamResponse got;
+  std::thread drain;
+  int answers = 0;
+  for (; stream->Read(&got); ++answers) {
+    ASSERT_TRUE(got.has_response()) << got.DebugString();
+    EXPECT_EQ(static_cast<int>(got.response().predictions(0).labels(0).index()), answers % 2);
+    if (answers == 20) drain = std::thread([&] { app_->Drain(); });
+  }
+  writer.join();
+  drain.join();
+  EXPECT_GT(answers, 20);
+  EXPECT_THAT(Text(stream->Finish()), StartsWith("UNAVAILABLE: the server is stopping"));
+}
+
 }  // namespace
 }  // namespace fovea
