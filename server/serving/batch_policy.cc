@@ -67,11 +67,13 @@ absl::Duration ExpectedTime(const BatchPolicy& policy, const QueueState& state, 
 Admission Admit(const BatchPolicy& policy, const QueueState& state, const Newcomer& newcomer) {
   const int kept = state.queued - newcomer.displaceable;
   if (kept > 0 && kept + newcomer.count > policy.max_queue) return Admission::kFull;
-  if (newcomer.time_left <= absl::ZeroDuration() ||
-      ExpectedTime(policy, state, newcomer.ahead + newcomer.count) > newcomer.time_left) {
-    return Admission::kLate;
+  if (newcomer.time_left <= absl::ZeroDuration()) return Admission::kLate;
+  if (newcomer.ahead == 0 && state.idle_executors > 0 &&
+      newcomer.count <= PlanBatches(policy, state).largest) {
+    return Admission::kAccept;
   }
-  return Admission::kAccept;
+  const absl::Duration expected = ExpectedTime(policy, state, newcomer.ahead + newcomer.count);
+  return expected > newcomer.time_left ? Admission::kLate : Admission::kAccept;
 }
 
 absl::Duration RetryDelay(const BatchPolicy& policy, const QueueState& state,

@@ -75,7 +75,9 @@ struct Newcomer {
 enum class Admission { kAccept, kFull, kLate };
 
 // Whether the newcomer may join the queue: there is room when it displaces what it may, and the
-// images ahead leave time for its own. Where nothing else waits any number is accepted.
+// images ahead leave time for its own. Where nothing else waits any number finds room, and a batch
+// that an idle executor takes at once is tried whatever time it is expected to take: it costs
+// nobody else anything, and an expectation that is wrong would never be corrected otherwise.
 Admission Admit(const BatchPolicy& policy, const QueueState& state, const Newcomer& newcomer);
 
 // After how long a newcomer that was refused may find room and time; zero when waiting is of no

@@ -232,6 +232,17 @@ TEST(Admission, RefusesWhatCannotBeAnsweredInTime) {
   EXPECT_EQ(Admit(Policy(8), state, newcomer), Admission::kAccept);
 }
 
+TEST(Admission, AnIdleExecutorTriesABatchThatIsExpectedToBeLate) {
+  QueueState state{.queued = 0, .times = Linear(10)};
+  Newcomer newcomer{.count = 8, .time_left = absl::Milliseconds(1)};
+  EXPECT_EQ(Admit(Policy(8), state, newcomer), Admission::kAccept);
+  newcomer.count = 9;
+  EXPECT_EQ(Admit(Policy(8), state, newcomer), Admission::kLate);
+  newcomer.count = 1;
+  state.idle_executors = 0;
+  EXPECT_EQ(Admit(Policy(8), state, newcomer), Admission::kLate);
+}
+
 TEST(Admission, ExpectsBatchesToTakeTheTimeOfTheirBuckets) {
   EXPECT_EQ(ExpectedTime({}, AtRate(0), 32), absl::Milliseconds(35));
   EXPECT_EQ(ExpectedTime({}, AtRate(0), 33), absl::Milliseconds(35 + 4));

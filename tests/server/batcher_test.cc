@@ -178,6 +178,34 @@ TEST_F(BatcherTest, RefusesWhatIsLateAlready) {
   EXPECT_EQ(batcher->Add(request).code(), absl::StatusCode::kDeadlineExceeded);
 }
 
+TEST_F(BatcherTest, AWrongExpectationIsCorrectedThoughDeadlinesAreShorter) {
+  BucketTimes times(32);
+  times.Learn(1, absl::Hours(1));  // as if the machine had stalled at warm-up
+  const auto batcher = Make(1, {}, times);
+  const auto with_deadline = [&](absl::Duration time_left) {
+    auto outcome = std::make_shared<Outcome>();
+    auto request = Request({1}, outcome);
+    request->deadline = clock_.Now() + time_left;
+    return batcher->Add(request).ok() ? outcome : nullptr;
+  };
+  const absl::Time patience = absl::Now() + kPatience;
+  while (gate_.Batches().size() < 100) {  // until the average has come down
+    ASSERT_LT(absl::Now(), patience);
+    const auto outcome = with_deadline(absl::Milliseconds(1));
+    if (outcome == nullptr) continue;  // the executor is not idle yet
+    ASSERT_TRUE(outcome->Wait());
+    ASSERT_TRUE(outcome->status.ok());
+  }
+  gate_.Set(false);
+  const auto busy = with_deadline(absl::Milliseconds(1));
+  ASSERT_NE(busy, nullptr);
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  const auto behind = with_deadline(absl::Milliseconds(1));
+  gate_.Set(true);
+  ASSERT_NE(behind, nullptr);
+  EXPECT_TRUE(busy->Wait() && behind->Wait());
+}
+
 TEST_F(BatcherTest, DropsWorkWhoseDeadlinePassedInTheQueue) {
   gate_.Set(false);
   const auto batcher = Make(1);
