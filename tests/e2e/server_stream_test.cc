@@ -120,6 +120,37 @@ TEST_F(StreamTest, AnswersTensorsWithTheirIds) {
   EXPECT_EQ(Text(stream->Finish()), "OK");
 }
 
+// The buckets are timed when the version is loaded, and requests wait for each other.
+class TargetTest : public StreamTest {
+ protected:
+  Config MakeConfig() const override {
+    Config config = StreamTest::MakeConfig();
+    config.batch.target_p99 = absl::Milliseconds(100);
+    return config;
+  }
+};
+
+TEST_F(TargetTest, AnswersLoneRequestsAndMany) {
+  v1::PredictResponse alone;
+  ASSERT_EQ(Text(classifier_->Predict(Context().get(), Request(1, 3), &alone)), "OK");
+  EXPECT_EQ(alone.predictions(0).labels(0).index(), 1u);
+  const auto context = Context();
+  const auto stream = classifier_->PredictStream(context.get());
+  std::thread writer([&] {
+    for (int i = 0; i < 500; ++i) EXPECT_TRUE(stream->Write(Request(i % 2, i % 50)));
+    stream->WritesDone();
+  });
+  v1::PredictStreamResponse got;
+  int answers = 0;
+  for (; stream->Read(&got); ++answers) {
+    ASSERT_TRUE(got.has_response()) << got.DebugString();
+    EXPECT_EQ(static_cast<int>(got.response().predictions(0).labels(0).index()), answers % 2);
+  }
+  writer.join();
+  EXPECT_EQ(answers, 500);
+  EXPECT_EQ(Text(stream->Finish()), "OK");
+}
+
 // A stream that stays open would hold the drain for the grace period, beyond the calls' deadline.
 class DrainTest : public StreamTest {
  protected:
