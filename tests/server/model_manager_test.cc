@@ -1,71 +1,17 @@
 #include "server/serving/model_manager.h"
 
-#include <map>
-#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
-#include "core/model/format.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
 #include "server/serving/predictor.h"
-#include "tests/core/model/some_model.h"
-#include "tests/testing/temp_dir.h"
+#include "tests/server/model_manager_fixture.h"
 
-namespace fovea {
+namespace fovea::testing {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr absl::Duration kPatience = absl::Seconds(60);
-using State = ModelManager::State;
-
-class ModelManagerTest : public ::testing::Test {
- protected:
-  void SetUp() override { MakeManager(); }
-  void TearDown() override { manager_.reset(); }
-
-  void MakeManager() {
-    manager_.reset();
-    ModelManager::Options options;
-    options.served.backend = *FindBackend("reference");
-    options.served.policy.max_batch = 4;
-    options.served.slots = &slots_;
-    options.served.metrics = &metrics_;
-    options.metrics = &metrics_;
-    options.max_on_demand = 1;
-    options.on_health = [this](const std::string& model, bool serving) {
-      absl::MutexLock lock(&mutex_);
-      health_[model] = serving;
-    };
-    manager_ = std::make_unique<ModelManager>(std::move(options), &repository_);
-  }
-
-  uint64_t Publish(uint64_t seed = 1) {
-    const std::string staged = *repository_.NewStagingFolder();
-    EXPECT_TRUE(WriteModel(FileSystem::Real(), staged, testing::SomeModel(seed)).ok());
-    const auto version = repository_.Publish(staged, "digits");
-    EXPECT_TRUE(version.ok()) << version.status();
-    return *version;
-  }
-  void StartAndWait() {
-    absl::Notification done;
-    manager_->Start([&] { done.Notify(); });
-    ASSERT_TRUE(done.WaitForNotificationWithTimeout(kPatience));
-  }
-  bool Healthy(const std::string& model) {
-    absl::MutexLock lock(&mutex_);
-    return health_[model];
-  }
-
-  testing::TempDir folder_;
-  Metrics metrics_;
-  CpuSlots slots_{2};
-  ModelRepository repository_{FileSystem::Real(), folder_.File("models")};
-  absl::Mutex mutex_;
-  std::map<std::string, bool> health_ ABSL_GUARDED_BY(mutex_);
-  std::unique_ptr<ModelManager> manager_;
-};
 
 TEST_F(ModelManagerTest, LoadsTheNewestVersionAtStart) {
   Publish();
@@ -205,4 +151,4 @@ TEST_F(PredictorTest, DoesNotDecodeWhatIsLate) {
 }
 
 }  // namespace
-}  // namespace fovea
+}  // namespace fovea::testing
