@@ -12,6 +12,8 @@
 #include "core/base/names.h"
 #include "core/base/status.h"
 #include "core/model/format.h"
+#include "core/model/serving.h"
+#include "core/model/text_proto.h"
 
 namespace fovea {
 
@@ -20,6 +22,7 @@ namespace {
 constexpr char kStaging[] = ".staging";
 constexpr char kTrash[] = ".trash";
 constexpr char kLastVersion[] = ".last_version";
+constexpr char kServing[] = "serving.textproto";
 constexpr int kPublishAttempts = 100;
 
 // The number of a folder that is one: decimal, from 1, without leading zeros.
@@ -172,6 +175,33 @@ absl::StatusOr<uint64_t> ModelRepository::Publish(const std::string& staged,
       absl::StrCat("model \"", name, "\": other publishers took ", kPublishAttempts, " versions"));
 }
 
+std::string ModelRepository::ServingPath(const std::string& name) const {
+  return JoinPath(JoinPath(root_, name), kServing);
+}
+
+absl::StatusOr<v1::Serving> ModelRepository::ReadServing(const std::string& name) const {
+  RETURN_IF_ERROR(Versions(name).status());
+  v1::Serving serving;
+  const absl::StatusOr<std::string> text = files_->Read(ServingPath(name));
+  if (absl::IsNotFound(text.status())) return serving;
+  if (!text.ok()) return text.status();
+  const absl::Status parsed = FromTextProto(*text, serving);
+  if (parsed.ok()) return serving;
+  return absl::DataLossError(absl::StrCat(ServingPath(name), ": ", parsed.message()));
+}
+
+absl::StatusOr<v1::Serving> ModelRepository::ChangeServing(
+    const std::string& name, absl::FunctionRef<absl::Status(v1::Serving&)> change) {
+  absl::MutexLock lock(&mutex_);
+  ASSIGN_OR_RETURN(const std::vector<uint64_t> versions, Versions(name));
+  ASSIGN_OR_RETURN(v1::Serving serving, ReadServing(name));
+  RETURN_IF_ERROR(change(serving));
+  RETURN_IF_ERROR(CheckPolicy(serving.policy(), versions));
+  RETURN_IF_ERROR(CheckAliases(serving, versions));
+  RETURN_IF_ERROR(files_->WriteAtomically(ServingPath(name), ToTextProto(serving)));
+  return serving;
+}
+
 absl::Status ModelRepository::MoveToTrash(const std::string& name, uint64_t version) {
   // First the number: once the folder is gone nothing else tells that it was used.
   ASSIGN_OR_RETURN(const uint64_t last, LastVersion(name));
@@ -189,12 +219,22 @@ absl::Status ModelRepository::MoveToTrash(const std::string& name, uint64_t vers
 absl::Status ModelRepository::Delete(const std::string& name, uint64_t version) {
   absl::MutexLock lock(&mutex_);
   RETURN_IF_ERROR(Resolve(name, version).status());
-  return MoveToTrash(name, version);
+  ASSIGN_OR_RETURN(const v1::Serving serving, ReadServing(name));
+  const absl::Status named = CheckNotNamed(serving, version);
+  if (!named.ok()) {
+    return absl::Status(named.code(), absl::StrCat("model \"", name, "\" ", named.message()));
+  }
+  RETURN_IF_ERROR(MoveToTrash(name, version));
+  // The version is gone, whatever becomes of the rest: a policy without versions.
+  const absl::StatusOr<std::vector<uint64_t>> rest = VersionsOrNone(name);
+  if (rest.ok() && rest->empty()) files_->RemoveAll(ServingPath(name)).IgnoreError();
+  return absl::OkStatus();
 }
 
 absl::Status ModelRepository::DeleteAll(const std::string& name) {
   absl::MutexLock lock(&mutex_);
   ASSIGN_OR_RETURN(const std::vector<uint64_t> versions, Versions(name));
+  RETURN_IF_ERROR(files_->RemoveAll(ServingPath(name)));
   for (uint64_t version : versions) RETURN_IF_ERROR(MoveToTrash(name, version));
   return absl::OkStatus();
 }

@@ -2,11 +2,13 @@
 //
 //   <root>/<name>/<version>/      the files of format.h; other servers read the tree as it is
 //   <root>/<name>/.last_version   the highest number ever given
+//   <root>/<name>/serving.textproto   how the versions are served; absent: as by default
 //   <root>/.staging/, .trash/     what is being written and what is being removed
 //
 // A version appears and disappears by one rename: readers see it whole or not at all, also after a
 // crash. Version numbers increase and are never used again, not even those of deleted versions.
-// Thread-safe. Several processes may publish into one root.
+// Thread-safe. Several processes may publish into one root; of two that change how one model is
+// served at the same moment, the later one wins.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +17,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/file_system.h"
 #include "core/model/model.h"
+#include "fovea/v1/serving.pb.h"
 
 namespace fovea {
 
@@ -54,8 +58,17 @@ class ModelRepository {
   // number may have been skipped.
   absl::StatusOr<uint64_t> Publish(const std::string& staged, const std::string& name);
 
-  // NotFound when the version does not exist. Whoever uses the version holds it in memory.
+  // How the model's versions are served. NotFound when there is no such model; DataLoss.
+  absl::StatusOr<v1::Serving> ReadServing(const std::string& name) const;
+  // Changes that by one rename and answers what it then is, durable. Errors of `change` and, with
+  // the name of what is wrong, of core/model/serving.h: then nothing has changed.
+  absl::StatusOr<v1::Serving> ChangeServing(const std::string& name,
+                                            absl::FunctionRef<absl::Status(v1::Serving&)> change);
+
+  // NotFound when the version does not exist; FailedPrecondition when an alias or the policy names
+  // it. Whoever uses the version holds it in memory.
   absl::Status Delete(const std::string& name, uint64_t version);
+  // Every version, and how they are served.
   absl::Status DeleteAll(const std::string& name);
 
   // Removes what crashes left in .staging and .trash. When nothing is being published.
@@ -65,6 +78,7 @@ class ModelRepository {
   absl::StatusOr<std::vector<uint64_t>> VersionsOrNone(const std::string& name) const;
   absl::StatusOr<uint64_t> LastVersion(const std::string& name) const;
   absl::Status SetLastVersion(const std::string& name, uint64_t version);
+  std::string ServingPath(const std::string& name) const;
   absl::Status MoveToTrash(const std::string& name, uint64_t version)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
