@@ -28,11 +28,12 @@ absl::Status ValidateAlias(absl::string_view alias) {
 
 absl::Status CheckPolicy(const v1::VersionPolicy& policy, absl::Span<const uint64_t> versions) {
   if (policy.choice_case() == v1::VersionPolicy::kLatest && policy.latest() == 0) {
-    return absl::InvalidArgumentError("found latest 0, expected at least 1");
+    return absl::InvalidArgumentError("policy: found latest 0, expected at least 1");
   }
   if (!policy.has_versions()) return absl::OkStatus();
   if (policy.versions().versions().empty()) {
-    return absl::InvalidArgumentError("found an empty list of versions, expected at least one");
+    return absl::InvalidArgumentError(
+        "policy: found an empty list of versions, expected at least one");
   }
   for (const uint64_t version : policy.versions().versions()) {
     if (Has(versions, version)) continue;

@@ -2,17 +2,30 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "core/base/log.h"
 #include "core/base/status.h"
-#include "server/serving/version_policy.h"
+#include "core/model/serving.h"
 
 namespace fovea {
 namespace {
+
 constexpr absl::Duration kLoadRetry = absl::Seconds(10);
+
+void Answer(std::vector<VersionEntry::Ready> waiting, const absl::StatusOr<ModelHandle>& handle) {
+  for (VersionEntry::Ready& ready : waiting) ready(handle);
+}
+
+absl::Status UnloadedError(const std::string& model) {
+  return absl::UnavailableError(
+      absl::StrCat("model \"", model, "\" was unloaded: out of service until it is loaded again"));
+}
+
 }  // namespace
 
 ModelManager::ModelManager(Options options, ModelRepository* repository)
@@ -35,56 +48,50 @@ void ModelManager::Start(const std::function<void()>& done) {
   if (!names.ok()) LogError("cannot list models", {{"status", names.status()}});
   if (!names.ok() || names->empty()) return done();
   auto left = std::make_shared<std::atomic<size_t>>(names->size());
+  const auto tried = [=](const absl::Status&) {
+    if (left->fetch_sub(1) == 1) done();
+  };
   for (const std::string& name : *names) {
     pool_->Schedule([=, this] {
-      LoadFor(name, std::nullopt, false, [=](const absl::StatusOr<ModelHandle>&) {
-        if (left->fetch_sub(1) == 1) done();
-      });
+      const absl::StatusOr<std::vector<uint64_t>> missing = Follow(name);
+      LoadAll(name, missing.ok() ? *missing : std::vector<uint64_t>(), tried);
     });
   }
 }
 
-void ModelManager::Acquire(const std::string& model, std::optional<uint64_t> version, Ready ready) {
+void ModelManager::Acquire(const std::string& model, const VersionRef& version, Ready ready) {
   ModelHandle live = Live(model, version);
   if (live != nullptr) return ready(std::move(live));
   if (pool_->queued() >= options_.max_waiting) {
     return ready(absl::ResourceExhaustedError("too many requests wait for models to be loaded"));
   }
-  pool_->Schedule([=, this, ready = std::move(ready)]() mutable {
-    LoadFor(model, version, version.has_value(), std::move(ready));
-  });
+  pool_->Schedule(
+      [=, this, ready = std::move(ready)]() mutable { Find(model, version, std::move(ready)); });
 }
 
-ModelHandle ModelManager::Live(const std::string& model, std::optional<uint64_t> version) {
+ModelHandle ModelManager::Live(const std::string& model, const VersionRef& version) {
   absl::MutexLock lock(&mutex_);
-  return FindLive(model, version);
+  const auto found = models_.find(model);
+  return found == models_.end() ? nullptr : found->second.Find(version);
 }
 
 std::vector<std::string> ModelManager::LiveModels() const {
   std::vector<std::string> names;
   absl::MutexLock lock(&mutex_);
   for (const auto& [name, versions] : models_) {
-    const bool live = std::any_of(versions.begin(), versions.end(), [](const auto& each) {
-      return each.second.state == State::kServing;
-    });
-    if (live) names.push_back(name);
+    if (!versions.Live().empty()) names.push_back(name);
   }
   return names;
 }
 
 std::vector<uint64_t> ModelManager::LiveVersions(const std::string& model) const {
-  std::vector<uint64_t> versions;
   absl::MutexLock lock(&mutex_);
   const auto found = models_.find(model);
-  if (found == models_.end()) return versions;
-  for (const auto& [version, entry] : found->second) {
-    if (entry.state == State::kServing) versions.push_back(version);
-  }
-  return versions;
+  return found == models_.end() ? std::vector<uint64_t>() : found->second.Live();
 }
 
 absl::StatusOr<ModelHandle> ModelManager::AcquireBlocking(const std::string& model,
-                                                          std::optional<uint64_t> version) {
+                                                          const VersionRef& version) {
   absl::StatusOr<ModelHandle> result;
   absl::Notification ready;
   Acquire(model, version, [&](absl::StatusOr<ModelHandle> handle) {
@@ -95,63 +102,181 @@ absl::StatusOr<ModelHandle> ModelManager::AcquireBlocking(const std::string& mod
   return result;
 }
 
-void ModelManager::LoadFor(const std::string& model, std::optional<uint64_t> version,
-                           bool on_demand, Ready ready) {
-  const absl::StatusOr<uint64_t> resolved = repository_->Resolve(model, version);
-  if (!resolved.ok()) return ready(resolved.status());
+absl::StatusOr<std::vector<uint64_t>> ModelManager::Follow(const std::string& model) {
+  std::vector<Ready> orphans;
+  std::vector<uint64_t> missing;
   {
-    absl::ReleasableMutexLock lock(&mutex_);
-    const auto [found, is_new] = models_[model].try_emplace(*resolved);
-    Entry& entry = found->second;
-    if (!is_new && entry.state == State::kServing) {
-      entry.last_use = ++uses_;
-      ModelHandle handle = entry.handle;
-      lock.Release();
-      return ready(std::move(handle));
+    absl::MutexLock look(&look_mutex_);
+    // Versions that become known during the look may be missing in what it sees.
+    const std::set<uint64_t> known = KnownVersions(model);
+    absl::StatusOr<std::vector<uint64_t>> stored = repository_->Versions(model);
+    if (absl::IsNotFound(stored.status()) && Knows(model)) stored = std::vector<uint64_t>();
+    if (!stored.ok()) return stored.status();
+    v1::Serving serving = ReadServing(model);
+
+    absl::MutexLock lock(&mutex_);
+    ModelVersions& versions = models_.try_emplace(model, options_.max_on_demand).first->second;
+    for (const uint64_t version : known) {
+      if (std::binary_search(stored->begin(), stored->end(), version)) continue;
+      for (Ready& ready : versions.Drop(version)) orphans.push_back(std::move(ready));
     }
-    if (!is_new && entry.state == State::kLoading) {
-      entry.waiting.push_back(std::move(ready));
-      return;
-    }
-    // A failure may pass, but is not tried again by every request.
-    if (!is_new && entry.state == State::kFailed && absl::Now() < entry.failed_at + kLoadRetry) {
-      const absl::Status error = entry.error;
-      lock.Release();
-      return ready(error);
-    }
-    entry.state = State::kLoading;
-    entry.on_demand = on_demand;
-    entry.waiting.push_back(std::move(ready));
+    versions.Follow(*stored, std::move(serving));
+    missing = versions.Missing();
+    if (stored->empty() && versions.entries().empty()) models_.erase(model);
   }
-  Load(model, *resolved);
+  Answer(std::move(orphans),
+         absl::NotFoundError(absl::StrCat("model \"", model, "\" was deleted meanwhile")));
+  Report(model);
+  return missing;
 }
 
-void ModelManager::Load(const std::string& model, uint64_t version) {
-  absl::StatusOr<ModelHandle> handle = ReadAndLoad(model, version);
+bool ModelManager::Knows(const std::string& model) const {
+  absl::MutexLock lock(&mutex_);
+  return models_.contains(model);
+}
+
+std::set<uint64_t> ModelManager::KnownVersions(const std::string& model) const {
+  std::set<uint64_t> versions;
+  absl::MutexLock lock(&mutex_);
+  const auto found = models_.find(model);
+  if (found == models_.end()) return versions;
+  for (const auto& [version, entry] : found->second.entries()) versions.insert(version);
+  return versions;
+}
+
+void ModelManager::LogLook(const std::string& model, const absl::Status& status) {
+  if (status.ok()) {
+    look_errors_.erase(model);
+    return;
+  }
+  const std::string error = status.ToString();
+  if (std::exchange(look_errors_[model], error) == error) return;
+  LogError("cannot read the repository; goes on as before", {{"model", model}, {"status", status}});
+}
+
+v1::Serving ModelManager::ReadServing(const std::string& model) {
+  absl::StatusOr<v1::Serving> serving = repository_->ReadServing(model);
+  if (absl::IsNotFound(serving.status())) serving = v1::Serving();  // no versions: nothing to serve
+  LogLook(model, serving.status());
+  if (serving.ok()) return *std::move(serving);
+  absl::MutexLock lock(&mutex_);
+  const auto found = models_.find(model);
+  return found == models_.end() ? v1::Serving() : found->second.serving();
+}
+
+void ModelManager::LoadAll(const std::string& model, const std::vector<uint64_t>& versions,
+                           const Done& done) {
+  if (versions.empty()) return done(absl::OkStatus());
+  struct Outcome {
+    absl::Mutex mutex;
+    size_t left ABSL_GUARDED_BY(mutex);
+    absl::Status status ABSL_GUARDED_BY(mutex);
+  };
+  auto outcome = std::make_shared<Outcome>();
+  {
+    absl::MutexLock lock(&outcome->mutex);
+    outcome->left = versions.size();
+  }
+  const auto tried = [=](const absl::StatusOr<ModelHandle>& handle) {
+    absl::Status status;
+    {
+      absl::MutexLock lock(&outcome->mutex);
+      outcome->status.Update(handle.status());
+      if (--outcome->left > 0) return;
+      status = outcome->status;
+    }
+    done(status);
+  };
+  for (const uint64_t version : versions) {
+    pool_->Schedule([=, this] { LoadFor(model, version, false, tried); });
+  }
+}
+
+absl::Status ModelManager::FollowAndLoad(const std::string& model) {
+  ASSIGN_OR_RETURN(const std::vector<uint64_t> missing, Follow(model));
+  absl::Status status;
+  absl::Notification done;
+  LoadAll(model, missing, [&](const absl::Status& result) {
+    status = result;
+    done.Notify();
+  });
+  done.WaitForNotification();
+  return status;
+}
+
+void ModelManager::Find(const std::string& model, const VersionRef& ref, Ready ready) {
+  // A version is looked up by LoadFor; for all else the repository says which one it is.
+  if (!ref.number.has_value() || !Knows(model)) {
+    const absl::StatusOr<std::vector<uint64_t>> missing = Follow(model);
+    if (!missing.ok()) return ready(missing.status());
+  }
+  const absl::StatusOr<uint64_t> version = [&]() -> absl::StatusOr<uint64_t> {
+    absl::MutexLock lock(&mutex_);
+    const auto found = models_.find(model);
+    if (found != models_.end()) return found->second.Target(model, ref);
+    return absl::NotFoundError(absl::StrCat("no model \"", model, "\""));
+  }();
+  if (!version.ok()) return ready(version.status());
+  LoadFor(model, *version, ref.number.has_value(), std::move(ready));
+}
+
+void ModelManager::LoadFor(const std::string& model, uint64_t version, bool on_demand,
+                           Ready ready) {
+  const absl::Status stored = repository_->Resolve(model, version).status();
+  if (!stored.ok()) return ready(stored);
+  bool begin = false;
+  std::optional<absl::StatusOr<ModelHandle>> known =
+      JoinLoad(model, version, on_demand, ready, &begin);
+  if (begin) LoadNow(model, version);
+  if (!known.has_value()) return;
+  Report(model);  // it may be one that was about to unload
+  ready(*std::move(known));
+}
+
+std::optional<absl::StatusOr<ModelHandle>> ModelManager::JoinLoad(const std::string& model,
+                                                                  uint64_t version, bool on_demand,
+                                                                  Ready& ready, bool* begin) {
+  absl::MutexLock lock(&mutex_);
+  ModelVersions& versions = models_.try_emplace(model, options_.max_on_demand).first->second;
+  if (versions.taken_out()) return UnloadedError(model);
+  if (ModelHandle live = versions.Find(version); live != nullptr) return live;
+  VersionEntry& entry = versions.At(version);
+  // A failure may pass, but is not tried again by every request.
+  if (entry.state == State::kFailed && absl::Now() < entry.failed_at + kLoadRetry) {
+    return entry.error;
+  }
+  if (entry.state != State::kLoading) entry.on_demand = on_demand;
+  if (ModelHandle last = entry.last.lock(); last != nullptr) {  // kept by a request until now
+    versions.SetServing(version, last);
+    return last;
+  }
+  entry.waiting.push_back(std::move(ready));
+  *begin = entry.state != State::kLoading;
+  entry.state = State::kLoading;
+  return std::nullopt;
+}
+
+void ModelManager::LoadNow(const std::string& model, uint64_t version) {
+  const absl::StatusOr<ModelHandle> handle = ReadAndLoad(model, version);
   std::vector<Ready> waiting;
   {
     absl::MutexLock lock(&mutex_);
-    Versions& versions = models_[model];
-    const auto found = versions.find(version);
-    if (found == versions.end()) {  // deleted meanwhile; its waiters were answered
-      return;
-    }
-    Entry& entry = found->second;
+    const auto found = models_.find(model);
+    const VersionEntry* known = found == models_.end() ? nullptr : found->second.Get(version);
+    // Deleted or unloaded meanwhile, or loaded by another: who waited was answered.
+    if (known == nullptr || known->state != State::kLoading) return;
+    VersionEntry& entry = found->second.At(version);
     waiting.swap(entry.waiting);
-    entry.last_use = ++uses_;
     if (handle.ok()) {
-      entry.state = State::kServing;
-      entry.handle = *handle;
-      options_.metrics->models_serving.Add(1);
-      UnloadSpare(model);
+      found->second.SetServing(version, *handle);
     } else {
       entry.state = State::kFailed;
       entry.error = handle.status();
       entry.failed_at = absl::Now();
     }
   }
-  ReportHealth(model);
-  for (Ready& ready : waiting) ready(handle);
+  Report(model);
+  Answer(std::move(waiting), handle);
 }
 
 absl::StatusOr<ModelHandle> ModelManager::ReadAndLoad(const std::string& model, uint64_t version) {
@@ -179,110 +304,122 @@ absl::StatusOr<ModelHandle> ModelManager::ReadAndLoad(const std::string& model, 
   });
 }
 
-ModelHandle ModelManager::FindLive(const std::string& model, std::optional<uint64_t> version) {
-  const auto found = models_.find(model);
-  if (found == models_.end()) return nullptr;
-  Versions& versions = found->second;
-  for (auto each = versions.rbegin(); each != versions.rend(); ++each) {  // the newest first
-    if (version.has_value() && each->first != *version) continue;
-    if (each->second.state != State::kServing) continue;
-    each->second.last_use = ++uses_;
-    return each->second.handle;
-  }
-  return nullptr;
-}
-
-void ModelManager::UnloadSpare(const std::string& model) {
-  Versions& versions = models_[model];
-  std::vector<LoadedVersion> loaded;
-  for (const auto& [version, entry] : versions) {
-    if (entry.state != State::kServing) continue;
-    loaded.push_back({version, entry.on_demand, entry.last_use});
-  }
-  for (const uint64_t version : VersionsToUnload(std::move(loaded), options_.max_on_demand)) {
-    Unload(versions[version]);
-  }
-}
-
-void ModelManager::Unload(Entry& entry) {
-  if (entry.state != State::kServing) return;
-  entry.state = State::kUnloading;
-  entry.last = entry.handle;
-  entry.handle.reset();  // what remains are the handles of requests
-  options_.metrics->models_serving.Add(-1);
-}
-
-void ModelManager::ReportHealth(const std::string& model) {
+void ModelManager::Report(const std::string& model) {
   absl::MutexLock health_lock(&health_mutex_);
   bool serving = false;
+  size_t versions_serving = 0;
   {
     absl::MutexLock lock(&mutex_);
-    for (const auto& [version, entry] : models_[model]) {
-      serving = serving || entry.state == State::kServing;
+    for (const auto& [name, versions] : models_) {
+      const size_t count = versions.Live().size();
+      versions_serving += count;
+      if (name == model) serving = count > 0;
     }
   }
+  options_.metrics->models_serving.Set(static_cast<double>(versions_serving));
   if (options_.on_health) options_.on_health(model, serving);
 }
 
 absl::Status ModelManager::Publish(const std::string& model, uint64_t version) {
-  absl::Notification done;
-  absl::Status status;
-  pool_->Schedule([&] {
-    LoadFor(model, version, false, [&](const absl::StatusOr<ModelHandle>& handle) {
-      status = handle.status();
-      done.Notify();
-    });
-  });
-  done.WaitForNotification();
-  return status;
+  FollowAndLoad(model).IgnoreError();  // of this version, told below
+  const Status status = StateOf(model, version);
+  return status.state == State::kFailed ? absl::UnavailableError(status.message) : absl::OkStatus();
 }
 
 absl::Status ModelManager::Delete(const std::string& model, std::optional<uint64_t> version) {
-  std::vector<uint64_t> doomed;
-  if (version.has_value()) {
-    ASSIGN_OR_RETURN(const uint64_t resolved, repository_->Resolve(model, version));
-    doomed.push_back(resolved);
-  } else {
-    ASSIGN_OR_RETURN(doomed, repository_->Versions(model));
+  // The files go first, so that no load can begin once the entry is gone.
+  RETURN_IF_ERROR(version.has_value() ? repository_->Delete(model, *version)
+                                      : repository_->DeleteAll(model));
+  LogInfo("model deleted",
+          {{"model", model}, {"version", version.has_value() ? absl::StrCat(*version) : "all"}});
+  const absl::StatusOr<std::vector<uint64_t>> missing = Follow(model);
+  // Those that remain take over.
+  if (missing.ok()) LoadAll(model, *missing, [](const absl::Status&) {});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<v1::Serving> ModelManager::ChangeServing(
+    const std::string& model, absl::FunctionRef<absl::Status(v1::Serving&)> change) {
+  ASSIGN_OR_RETURN(const v1::Serving now, repository_->ReadServing(model));
+  v1::Serving next = now;
+  RETURN_IF_ERROR(change(next));
+  // Held until the change keeps them loaded.
+  ASSIGN_OR_RETURN(const std::vector<ModelHandle> targets, LoadTargets(model, now, next));
+  ASSIGN_OR_RETURN(v1::Serving serving, repository_->ChangeServing(model, change));
+  FollowAndLoad(model).IgnoreError();  // the versions' states tell
+  LogInfo("model is served another way",
+          {{"model", model}, {"serving", serving.ShortDebugString()}});
+  return serving;
+}
+
+absl::StatusOr<std::vector<ModelHandle>> ModelManager::LoadTargets(const std::string& model,
+                                                                   const v1::Serving& now,
+                                                                   const v1::Serving& next) {
+  ASSIGN_OR_RETURN(const std::vector<uint64_t> stored, repository_->Versions(model));
+  RETURN_IF_ERROR(CheckAliases(next, stored));
+  std::vector<ModelHandle> targets;
+  for (const auto& [alias, version] : next.aliases()) {
+    const auto before = now.aliases().find(alias);
+    if (before != now.aliases().end() && before->second == version) continue;
+    ASSIGN_OR_RETURN(ModelHandle handle, AcquireBlocking(model, version));
+    targets.push_back(std::move(handle));
   }
+  return targets;
+}
+
+absl::Status ModelManager::Unload(const std::string& model) {
+  RETURN_IF_ERROR(Follow(model).status());
   std::vector<Ready> waiting;
   {
-    // The files go first, so that no load can begin once the entry is gone.
-    for (const uint64_t each : doomed) RETURN_IF_ERROR(repository_->Delete(model, each));
     absl::MutexLock lock(&mutex_);
-    Versions& versions = models_[model];
-    for (const uint64_t each : doomed) {
-      const auto found = versions.find(each);
-      if (found == versions.end()) continue;
-      Unload(found->second);
-      for (Ready& ready : found->second.waiting) waiting.push_back(std::move(ready));
-      versions.erase(found);
-    }
+    const auto found = models_.find(model);
+    if (found == models_.end())
+      return absl::NotFoundError(absl::StrCat("no model \"", model, "\""));
+    waiting = found->second.TakeOut();
   }
-  for (Ready& ready : waiting) {
-    ready(absl::NotFoundError(absl::StrCat("model \"", model, "\" was deleted meanwhile")));
-  }
-  LogInfo("model deleted", {{"model", model}, {"versions", doomed.size()}});
-  // The newest of those that remain takes over.
-  if (repository_->Resolve(model, std::nullopt).ok()) {
-    pool_->Schedule([=, this] {
-      LoadFor(model, std::nullopt, false, [](const absl::StatusOr<ModelHandle>&) {});
-    });
-  }
-  ReportHealth(model);
+  LogInfo("model unloaded", {{"model", model}});
+  Report(model);
+  Answer(std::move(waiting), UnloadedError(model));
   return absl::OkStatus();
+}
+
+absl::Status ModelManager::Load(const std::string& model) {
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = models_.find(model);
+    if (found != models_.end()) found->second.BringBack();
+  }
+  return FollowAndLoad(model);
+}
+
+void ModelManager::Look() {
+  std::set<std::string> names;
+  {
+    absl::MutexLock look(&look_mutex_);
+    const absl::StatusOr<std::vector<std::string>> stored = repository_->List();
+    LogLook("", stored.status());
+    if (!stored.ok()) return;
+    names = {stored->begin(), stored->end()};
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [name, versions] : models_) names.insert(name);
+  }
+  for (const std::string& name : names) {
+    const absl::StatusOr<std::vector<uint64_t>> missing = Follow(name);
+    if (missing.ok()) LoadAll(name, *missing, [](const absl::Status&) {});
+  }
 }
 
 ModelManager::Status ModelManager::StateOf(const std::string& model, uint64_t version) const {
   absl::MutexLock lock(&mutex_);
   const auto found = models_.find(model);
   if (found == models_.end()) return {};
-  const auto entry = found->second.find(version);
-  if (entry == found->second.end()) return {};
-  Status status{entry->second.state, std::string(entry->second.error.message())};
-  if (status.state == State::kUnloading && entry->second.last.expired()) {
-    status.state = State::kStored;
+  Status status;
+  if (const VersionEntry* entry = found->second.Get(version); entry != nullptr) {
+    status.state = entry->state;
+    if (status.state == State::kUnloading && entry->last.expired()) status.state = State::kStored;
+    if (status.state == State::kFailed) status.message = std::string(entry->error.message());
   }
+  if (found->second.taken_out()) status.message = "unloaded";
   return status;
 }
 

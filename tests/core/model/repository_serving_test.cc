@@ -67,7 +67,7 @@ TEST_F(RepositoryServing, RefusesWhatMakesNoSenseAndSaysWhy) {
       {[](auto& s) { s.mutable_policy()->set_latest(0); }, Code::kInvalidArgument,
        "found latest 0"},
       {[](auto& s) { s.mutable_policy()->mutable_versions(); }, Code::kInvalidArgument,
-       "found an empty list"},
+       "policy: found an empty list"},
       {[](auto& s) { s.mutable_policy()->mutable_versions()->add_versions(7); }, Code::kNotFound,
        "found version 7, expected one of 1, 2"},
       {[](auto& s) { (*s.mutable_aliases())["stable"] = 3; }, Code::kNotFound,
