@@ -38,6 +38,7 @@
 #include "server/services/models_service.h"
 #include "server/serving/model_manager.h"
 #include "server/serving/predictor.h"
+#include "server/serving/repository_poller.h"
 #include "server/serving/response_cache.h"
 #include "server/telemetry/metrics.h"
 
@@ -134,6 +135,7 @@ class ServerApp : public App {
   std::unique_ptr<ModelManager> models_;
   std::unique_ptr<ThreadPool> decoders_, workers_, imports_, watchers_, evaluations_;
   std::unique_ptr<Predictor> predictor_;
+  std::unique_ptr<RepositoryPoller> poller_;
   std::unique_ptr<JobRunner> runner_;
   OpenStreams streams_;
   std::vector<std::unique_ptr<grpc::Service>> services_;
@@ -158,6 +160,10 @@ absl::Status ServerApp::Start() {
   for (const char* service : kServices) SetHealth(service, true);
   // Ready once every model has been tried; until then requests wait for theirs.
   models_->Start([this] { SetHealth("", true); });
+  if (config_.repository_poll > absl::ZeroDuration()) {
+    poller_ =
+        std::make_unique<RepositoryPoller>(config_.repository_poll, [this] { models_->Look(); });
+  }
   runner_->Start();
   LogInfo("server started", {{"grpc", WithPort(config_.listen, grpc_port_)},
                              {"metrics", WithPort(config_.metrics, metrics_port_)},
@@ -175,8 +181,11 @@ absl::Status ServerApp::OpenState() {
   store.limits = config_.limits.decode;
   ASSIGN_OR_RETURN(datasets_, DatasetRegistry::Create(data_dir_->Below("datasets"), store));
   ASSIGN_OR_RETURN(job_store_, JobStore::Open(data_dir_->Below("fovea.sqlite"), {}));
-  repository_ = std::make_unique<ModelRepository>(FileSystem::Real(), data_dir_->Below("models"));
-  return repository_->CleanUp();
+  const bool own = config_.models_dir.empty();
+  repository_ = std::make_unique<ModelRepository>(
+      FileSystem::Real(), own ? data_dir_->Below("models") : config_.models_dir);
+  // Of a folder that others share, they may just be writing what would be removed.
+  return own ? repository_->CleanUp() : absl::OkStatus();
 }
 
 absl::Status ServerApp::MakeServing(const Cores& cores) {
@@ -330,6 +339,7 @@ void ServerApp::Drain() {
       std::chrono::system_clock::now() + absl::ToChronoMilliseconds(config_.grace);
   if (server_ != nullptr) server_->Shutdown(deadline);
   if (runner_ != nullptr) runner_->Stop();
+  poller_.reset();
   server_.reset();
   LogInfo("server stopped");
 }

@@ -17,6 +17,9 @@ void AddPlaces(CLI::App& app, Config& config) {
   app.add_option("--data-dir", config.data_dir,
                  "Folder of data sets, models and jobs; made when missing")
       ->capture_default_str();
+  app.add_option(
+      "--models-dir", config.models_dir,
+      "Folder of models, which several servers may share; default: models in --data-dir");
   app.add_option("--data-root", config.data_root,
                  "Folder below which Datasets.ImportPath may read; default: none");
   app.add_option("--listen", config.listen, "gRPC address HOST:PORT; port 0 picks a free one")
@@ -30,7 +33,8 @@ void AddPlaces(CLI::App& app, Config& config) {
                  "Path of fovea-trainer; default: beside this executable");
 }
 
-void AddServing(CLI::App& app, Config& config, double* delay_ms, double* target_ms) {
+void AddServing(CLI::App& app, Config& config, double* delay_ms, double* target_ms,
+                double* poll_seconds) {
   app.add_option("--backend", config.backend, "Device that serves: cpu or reference")
       ->capture_default_str();
   app.add_option("--threads", config.threads,
@@ -54,6 +58,10 @@ void AddServing(CLI::App& app, Config& config, double* delay_ms, double* target_
       ->capture_default_str();
   app.add_option("--response-cache-mib", config.response_cache_mib,
                  "Memory for answers to pictures that were seen before; 0: none are kept")
+      ->capture_default_str();
+  app.add_option(
+         "--repository-poll-seconds", *poll_seconds,
+         "How often to look for models that others changed in the folder of models; 0: never")
       ->capture_default_str();
   app.add_option("--evaluations", config.evaluations, "Evaluate calls that run at a time")
       ->capture_default_str();
@@ -97,12 +105,13 @@ absl::Status CheckAddress(const char* flag, const std::string& address) {
 
 ConfigOrExit ParseFlags(int argc, const char* const* argv) {
   Config config;
-  double delay_ms = 0, target_ms = 0, grace_seconds = absl::ToDoubleSeconds(config.grace);
+  double delay_ms = 0, target_ms = 0, grace_seconds = absl::ToDoubleSeconds(config.grace),
+         poll_seconds = absl::ToDoubleSeconds(config.repository_poll);
   std::string priority = "idle";
   CLI::App app(kDescription, "fovea-server");
   app.set_version_flag("--version", "fovea-server " FOVEA_VERSION);
   AddPlaces(app, config);
-  AddServing(app, config, &delay_ms, &target_ms);
+  AddServing(app, config, &delay_ms, &target_ms, &poll_seconds);
   AddLimits(app, config.limits);
   app.add_option("--trainer-priority", priority,
                  "idle: training takes what serving leaves; normal: they share")
@@ -125,6 +134,7 @@ ConfigOrExit ParseFlags(int argc, const char* const* argv) {
   }
   config.batch.max_delay = absl::Milliseconds(delay_ms);
   config.batch.target_p99 = absl::Milliseconds(target_ms);
+  config.repository_poll = absl::Seconds(poll_seconds);
   config.grace = absl::Seconds(grace_seconds);
   config.idle_trainer = priority == "idle";
   if (const absl::Status status = ValidateConfig(config); !status.ok()) {
@@ -159,6 +169,8 @@ absl::Status ValidateConfig(const Config& config) {
   }
   RETURN_IF_ERROR(CheckRange("--max-queue", config.batch.max_queue, 1, 1 << 20));
   RETURN_IF_ERROR(CheckRange("--response-cache-mib", config.response_cache_mib, 0, 1 << 20));
+  RETURN_IF_ERROR(CheckRange("--repository-poll-seconds",
+                             absl::ToDoubleSeconds(config.repository_poll), 0.0, 86400.0));
   RETURN_IF_ERROR(CheckRange("--evaluations", config.evaluations, 1, 64));
   RETURN_IF_ERROR(CheckRange("--max-message-bytes", limits.max_message_bytes, 1 << 16, 1 << 30));
   RETURN_IF_ERROR(CheckRange("--max-images", limits.max_images, 1, 65536));

@@ -13,6 +13,7 @@ namespace fovea {
 
 struct Config {
   std::string data_dir = "fovea-data";     // data sets, models, jobs
+  std::string models_dir;                  // the model repository; empty: below data_dir
   std::string data_root;                   // what ImportPath may read; empty: nothing
   std::string listen = "127.0.0.1:8001";   // gRPC; port 0 picks a free one
   std::string metrics = "127.0.0.1:8002";  // Prometheus; port 0 picks a free one
@@ -24,7 +25,8 @@ struct Config {
   BatchPolicy batch;
   int response_cache_mib = 0;  // of answers to pictures seen before; 0: none are kept
   int evaluations = 1;         // at a time
-  bool idle_trainer = true;    // SCHED_IDLE
+  absl::Duration repository_poll = absl::Seconds(5);  // 0: never
+  bool idle_trainer = true;                           // SCHED_IDLE
   absl::Duration grace = absl::Seconds(30);
   std::string log_level = "info";
   Limits limits;

@@ -1,8 +1,7 @@
 #include "core/model/repository.h"
 
-#include <unistd.h>
-
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -18,6 +17,11 @@
 namespace fovea {
 
 namespace {
+
+uint64_t RandomPrefix() {
+  std::random_device random;
+  return (uint64_t{random()} << 32) | random();
+}
 
 constexpr char kStaging[] = ".staging";
 constexpr char kTrash[] = ".trash";
@@ -36,7 +40,7 @@ std::optional<uint64_t> VersionOf(const std::string& folder) {
 }  // namespace
 
 ModelRepository::ModelRepository(FileSystem* files, std::string root)
-    : files_(files), root_(std::move(root)) {}
+    : files_(files), root_(std::move(root)), prefix_(RandomPrefix()) {}
 
 std::string ModelRepository::Folder(const std::string& name, uint64_t version) const {
   return JoinPath(JoinPath(root_, name), absl::StrCat(version));
@@ -144,11 +148,23 @@ absl::Status ModelRepository::SetLastVersion(const std::string& name, uint64_t v
 
 absl::StatusOr<std::string> ModelRepository::NewStagingFolder() {
   absl::MutexLock lock(&mutex_);
-  const std::string folder =
-      JoinPath(JoinPath(root_, kStaging), absl::StrCat(getpid(), "-", ++staged_));
-  RETURN_IF_ERROR(files_->RemoveAll(folder));  // of an earlier process with our number
+  const std::string folder = StagingFolder();
   RETURN_IF_ERROR(files_->MakeDirs(folder));
   return folder;
+}
+
+std::string ModelRepository::StagingFolder() {
+  return JoinPath(JoinPath(root_, kStaging), absl::StrCat(absl::Hex(prefix_), "-", ++staged_));
+}
+
+absl::Status ModelRepository::MoveIn(const std::string& staged, const std::string& target) {
+  const absl::Status renamed = files_->Rename(staged, target);
+  if (!absl::IsFailedPrecondition(renamed) || files_->Exists(target)) return renamed;
+  const std::string copy = StagingFolder();
+  absl::Status status = CopyModel(files_, staged, copy);
+  if (status.ok()) status = files_->Rename(copy, target);
+  if (!status.ok()) files_->RemoveAll(copy).IgnoreError();
+  return status;
 }
 
 absl::StatusOr<uint64_t> ModelRepository::Publish(const std::string& staged,
@@ -164,12 +180,10 @@ absl::StatusOr<uint64_t> ModelRepository::Publish(const std::string& staged,
     manifest.set_name(name);
     manifest.set_version(version);
     RETURN_IF_ERROR(WriteManifest(files_, staged, manifest));
-    const absl::Status renamed = files_->Rename(staged, Folder(name, version));
-    if (renamed.ok()) return version;
+    const absl::Status moved = MoveIn(staged, Folder(name, version));
+    if (moved.ok()) return version;
     // Another process was faster: it has this version now.
-    if (!absl::IsFailedPrecondition(renamed) || !files_->Exists(Folder(name, version))) {
-      return renamed;
-    }
+    if (!absl::IsFailedPrecondition(moved) || !files_->Exists(Folder(name, version))) return moved;
   }
   return absl::AbortedError(
       absl::StrCat("model \"", name, "\": other publishers took ", kPublishAttempts, " versions"));

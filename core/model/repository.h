@@ -51,11 +51,12 @@ class ModelRepository {
   // Size of the version's files.
   absl::StatusOr<int64_t> Bytes(const std::string& name, uint64_t version) const;
 
-  // A new, empty folder to write a model into, on the root's file system.
+  // A new, empty folder to write a model into, on the root's file system. Its name is like no other
+  // process's.
   absl::StatusOr<std::string> NewStagingFolder();
-  // Gives the model in `staged` (WriteModel) its name and next version and moves it into place;
-  // answers the version, durable. On an error nothing is published, `staged` is still there, and a
-  // number may have been skipped.
+  // Gives the model in `staged` (WriteModel) its name and next version and moves it into place, or
+  // a copy of it where `staged` is on another file system; answers the version, durable. On an
+  // error nothing is published, `staged` is still there, and a number may have been skipped.
   absl::StatusOr<uint64_t> Publish(const std::string& staged, const std::string& name);
 
   // How the model's versions are served. NotFound when there is no such model; DataLoss.
@@ -78,13 +79,18 @@ class ModelRepository {
   absl::StatusOr<std::vector<uint64_t>> VersionsOrNone(const std::string& name) const;
   absl::StatusOr<uint64_t> LastVersion(const std::string& name) const;
   absl::Status SetLastVersion(const std::string& name, uint64_t version);
+  std::string StagingFolder() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Renames the folder, or a copy of it where it is on another file system.
+  absl::Status MoveIn(const std::string& staged, const std::string& target)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::string ServingPath(const std::string& name) const;
   absl::Status MoveToTrash(const std::string& name, uint64_t version)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   FileSystem* const files_;
   const std::string root_;
-  absl::Mutex mutex_;  // one change at a time
+  const uint64_t prefix_;  // of staging folders
+  absl::Mutex mutex_;      // one change at a time
   uint64_t staged_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -28,13 +28,16 @@ TEST(Config, DefaultsListenOnLoopbackOnly) {
 TEST(Config, ReadsWhatIsGiven) {
   const ConfigOrExit parsed =
       Parse({"--listen", "0.0.0.0:0", "--max-batch-delay-ms", "2.5", "--trainer-priority", "normal",
-             "--max-images", "8", "--backend", "reference"});
+             "--max-images", "8", "--backend", "reference", "--models-dir", "shared/models",
+             "--repository-poll-seconds", "0.5"});
   ASSERT_TRUE(parsed.config.has_value()) << parsed.exit.text;
   EXPECT_EQ(parsed.config->listen, "0.0.0.0:0");
   EXPECT_EQ(parsed.config->batch.max_delay, absl::Microseconds(2500));
   EXPECT_FALSE(parsed.config->idle_trainer);
   EXPECT_EQ(parsed.config->limits.max_images, 8);
   EXPECT_EQ(parsed.config->backend, "reference");
+  EXPECT_EQ(parsed.config->models_dir, "shared/models");
+  EXPECT_EQ(parsed.config->repository_poll, absl::Milliseconds(500));
 }
 
 TEST(Config, TakesATargetForTheLatency) {
@@ -65,6 +68,7 @@ TEST(Config, RefusesNonsenseAndNamesTheFlag) {
       {{"--backend", "tpu"}, "--backend: found \"tpu\", expected cpu or reference"},
       {{"--trainer-priority", "high"}, "--trainer-priority"},
       {{"--grace-seconds", "-3"}, "--grace-seconds: found -3"},
+      {{"--repository-poll-seconds", "-1"}, "--repository-poll-seconds: found -1"},
       {{"--data-dir", ""}, "--data-dir"},
       {{"--surprise"}, "--surprise"},
   };

@@ -155,6 +155,33 @@ TEST_F(Repository, CleansUpWhatWasStagedAndNotPublished) {
   EXPECT_THAT(*repository_.Versions("digits"), ElementsAre(1));
 }
 
+// A root on a file system of its own.
+class OtherFileSystem : public testing::FaultyFileSystem {
+ public:
+  explicit OtherFileSystem(std::string root) : root_(std::move(root)) {}
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    if (from.starts_with(root_) != to.starts_with(root_))
+      return ErrnoToStatus(EXDEV, "rename", from);
+    return FaultyFileSystem::Rename(from, to);
+  }
+
+ private:
+  const std::string root_;
+};
+
+TEST_F(Repository, CopiesAModelThatWasStagedOnAnotherFileSystem) {
+  OtherFileSystem files(root_);
+  ModelRepository repository(&files, root_);
+  const std::string staged = dir_.File("staged");
+  ASSERT_TRUE(WriteModel(&files, staged, testing::SomeModel()).ok());
+  const auto version = repository.Publish(staged, "digits");
+  ASSERT_TRUE(version.ok()) << version.status();
+  EXPECT_EQ(*version, 1u);
+  EXPECT_TRUE(repository.Read("digits", 1).ok());
+  EXPECT_THAT(*files.List(JoinPath(root_, ".staging")), IsEmpty());
+  EXPECT_TRUE(files.Exists(staged));
+}
+
 // Publishes a second version and stops at the n-th change, for every n.
 class RepositoryFault : public ::testing::TestWithParam<Fault> {};
 
