@@ -20,6 +20,7 @@
 #include "server/services/evaluation.h"
 #include "server/services/model_errors.h"
 #include "server/services/predict_work.h"
+#include "server/services/version_of.h"
 #include "server/services/watch_reactor.h"
 #include "server/services/work_reactors.h"
 
@@ -168,8 +169,7 @@ class ClassifierService : public v1::Classifier::CallbackService {
     const absl::StatusOr<std::shared_ptr<DatasetStore>> store =
         options_.datasets->Get(request.dataset());
     if (!store.ok()) return AboutDataset(AtField(store.status(), "dataset"));
-    std::optional<uint64_t> version;
-    if (request.has_version()) version = request.version();
+    ASSIGN_OR_RETURN(const VersionRef version, VersionOf(request));
     const absl::StatusOr<ModelHandle> model =
         options_.manager->AcquireBlocking(request.model(), version);
     if (!model.ok()) return AboutModel(model.status());

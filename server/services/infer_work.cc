@@ -1,7 +1,6 @@
 #include "server/services/infer_work.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -38,7 +37,7 @@ InferWork::InferWork(const PredictShared& shared, PredictCaller caller,
 
 void InferWork::Run(Done done) {
   done_ = std::move(done);
-  const absl::StatusOr<std::optional<uint64_t>> version = ParseVersion(request_.model_version());
+  const absl::StatusOr<VersionRef> version = ParseVersion(request_.model_version());
   if (!version.ok()) return done_(AtField(version.status(), "model_version"));
   AcquireTensorModel(*shared_.manager, request_.model_name(), *version,
                      [this](absl::StatusOr<TensorModel> model) {

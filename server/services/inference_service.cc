@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/status.h"
@@ -119,7 +120,8 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
     return AnswerAtOnce(server_metadata_, context, [&] {
       response->set_name(kName);
       response->set_version(options_.version);
-      for (const char* extension : {"classification", "model_configuration", "statistics"}) {
+      for (const char* extension :
+           {"classification", "model_configuration", "model_repository", "statistics"}) {
         response->add_extensions(extension);
       }
       return absl::OkStatus();
@@ -211,6 +213,22 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
                       [=, this](const CancelToken&) { return ListModels(*request, response); });
   }
 
+  ServerUnaryReactor* RepositoryModelLoad(CallbackServerContext* context,
+                                          const inference::RepositoryModelLoadRequest* request,
+                                          inference::RepositoryModelLoadResponse*) override {
+    return AnswerFrom(*options_.workers, repository_model_load_, context,
+                      [=, this](const CancelToken&) { return AboutModel(LoadModel(*request)); });
+  }
+
+  ServerUnaryReactor* RepositoryModelUnload(CallbackServerContext* context,
+                                            const inference::RepositoryModelUnloadRequest* request,
+                                            inference::RepositoryModelUnloadResponse*) override {
+    return AnswerFrom(*options_.workers, repository_model_unload_, context,
+                      [=, this](const CancelToken&) {
+                        return AboutModel(options_.manager->Unload(request->model_name()));
+                      });
+  }
+
   ServerUnaryReactor* ModelInfer(CallbackServerContext* context,
                                  const inference::ModelInferRequest* request,
                                  inference::ModelInferResponse* response) override {
@@ -252,17 +270,31 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
   }
 
   // Of the live versions of `model`, called `name`.
-  void AddStatistics(const std::string& model, const std::string& name,
-                     std::optional<uint64_t> version,
+  void AddStatistics(const std::string& model, const std::string& name, const VersionRef& version,
                      inference::ModelStatisticsResponse* response) {
-    for (const uint64_t live : options_.manager->LiveVersions(model)) {
-      if (version.has_value() && *version != live) continue;
-      const ModelHandle handle = options_.manager->Live(model, live);
-      if (handle == nullptr) continue;  // unloaded meanwhile
+    std::vector<ModelHandle> handles;
+    if (version.number.has_value() || !version.alias.empty()) {
+      handles.push_back(options_.manager->Live(model, version));
+    } else {
+      for (const uint64_t live : options_.manager->LiveVersions(model)) {
+        handles.push_back(options_.manager->Live(model, live));
+      }
+    }
+    for (const ModelHandle& handle : handles) {
+      if (handle == nullptr) continue;  // not loaded, or no longer
       FillStatistics(handle->statistics(), response->add_model_stats());
       response->mutable_model_stats()->rbegin()->set_name(name);
-      response->mutable_model_stats()->rbegin()->set_version(absl::StrCat(live));
+      response->mutable_model_stats()->rbegin()->set_version(absl::StrCat(handle->version()));
     }
+  }
+
+  absl::Status LoadModel(const inference::RepositoryModelLoadRequest& request) {
+    for (const auto& [name, value] : request.parameters()) {
+      if (name != "config" && !absl::StartsWith(name, "file:")) continue;
+      return absl::UnimplementedError(absl::StrCat(
+          "parameters: found \"", name, "\", expected none: models come from the repository"));
+    }
+    return options_.manager->Load(request.model_name());
   }
 
   absl::Status ListModels(const inference::RepositoryIndexRequest& request,
@@ -285,7 +317,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
     return absl::OkStatus();
   }
 
-  bool IsLive(const std::string& model, std::optional<uint64_t> version) {
+  bool IsLive(const std::string& model, const VersionRef& version) {
     return options_.manager->Live(model, version) != nullptr;
   }
 
@@ -304,6 +336,8 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
   const Method model_stream_infer_ = MethodOf("ModelStreamInfer");
   const Method model_statistics_ = MethodOf("ModelStatistics");
   const Method repository_index_ = MethodOf("RepositoryIndex");
+  const Method repository_model_load_ = MethodOf("RepositoryModelLoad");
+  const Method repository_model_unload_ = MethodOf("RepositoryModelUnload");
   const Method model_infer_ = MethodOf("ModelInfer");
 };
 

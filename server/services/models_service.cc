@@ -15,6 +15,7 @@
 #include "server/rpc/errors.h"
 #include "server/services/model_errors.h"
 #include "server/services/paging.h"
+#include "server/services/version_of.h"
 
 namespace fovea {
 namespace {
@@ -36,10 +37,6 @@ v1::ModelState ToProto(ModelManager::State state) {
       return v1::MODEL_STATE_FAILED;
   }
   return v1::MODEL_STATE_UNSPECIFIED;
-}
-
-std::optional<uint64_t> VersionOf(const auto& request) {
-  return request.has_version() ? std::optional<uint64_t>(request.version()) : std::nullopt;
 }
 
 // Without what makes a list long.
@@ -88,14 +85,73 @@ class ModelsService : public v1::Models::CallbackService {
   ServerUnaryReactor* Delete(CallbackServerContext* context, const v1::DeleteModelRequest* request,
                              google::protobuf::Empty*) override {
     return AnswerFrom(*options_.workers, delete_, context, [=, this](const CancelToken&) {
-      return AboutModel(options_.manager->Delete(request->name(), VersionOf(*request)));
+      std::optional<uint64_t> version;
+      if (request->has_version()) version = request->version();
+      return AboutModel(options_.manager->Delete(request->name(), version));
+    });
+  }
+  ServerUnaryReactor* GetServing(CallbackServerContext* context,
+                                 const v1::GetServingRequest* request,
+                                 v1::Serving* response) override {
+    return AnswerFrom(*options_.workers, get_serving_, context, [=, this](const CancelToken&) {
+      return Answer(options_.repository->ReadServing(request->name()), response);
+    });
+  }
+  ServerUnaryReactor* UpdateServing(CallbackServerContext* context,
+                                    const v1::UpdateServingRequest* request,
+                                    v1::Serving* response) override {
+    return AnswerFrom(*options_.workers, update_serving_, context, [=, this](const CancelToken&) {
+      return Answer(
+          options_.manager->ChangeServing(
+              request->name(), [=](v1::Serving& serving) { return Change(*request, serving); }),
+          response);
     });
   }
 
  private:
+  static absl::Status Answer(absl::StatusOr<v1::Serving> serving, v1::Serving* response) {
+    if (!serving.ok()) return AboutModel(serving.status());
+    *response = *std::move(serving);
+    // What an absent policy means.
+    if (response->policy().choice_case() == v1::VersionPolicy::CHOICE_NOT_SET) {
+      response->mutable_policy()->set_latest(1);
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::Status Change(const v1::UpdateServingRequest& request, v1::Serving& serving) {
+    for (const std::string& alias : request.remove_aliases()) {
+      if (request.aliases().contains(alias)) {
+        return InvalidField("remove_aliases",
+                            absl::StrCat("found \"", alias, "\", expected none of `aliases`"));
+      }
+      if (serving.mutable_aliases()->erase(alias) == 0) {
+        return WithReason(absl::NotFoundError(absl::StrCat("model \"", request.name(),
+                                                           "\" has no alias \"", alias, "\"")),
+                          "ALIAS_NOT_FOUND");
+      }
+    }
+    for (const auto& [alias, version] : request.aliases()) {
+      RETURN_IF_ERROR(AtField(ValidateAlias(alias), "aliases"));
+      (*serving.mutable_aliases())[alias] = version;
+    }
+    if (request.has_policy()) *serving.mutable_policy() = request.policy();
+    return absl::OkStatus();
+  }
+
   absl::Status DoGet(const v1::GetModelRequest& request, v1::Model* response) {
+    ASSIGN_OR_RETURN(VersionRef ref, VersionOf(request));
+    if (!ref.alias.empty()) {
+      ASSIGN_OR_RETURN(const v1::Serving serving, options_.repository->ReadServing(request.name()));
+      const auto found = serving.aliases().find(ref.alias);
+      if (found == serving.aliases().end()) {
+        return absl::NotFoundError(
+            absl::StrCat("model \"", request.name(), "\" has no alias \"", ref.alias, "\""));
+      }
+      ref.number = found->second;
+    }
     ASSIGN_OR_RETURN(const uint64_t version,
-                     options_.repository->Resolve(request.name(), VersionOf(request)));
+                     options_.repository->Resolve(request.name(), ref.number));
     return Describe(request.name(), version, response);
   }
 
@@ -147,6 +203,7 @@ class ModelsService : public v1::Models::CallbackService {
     response->set_version(version);
     response->set_state(ToProto(status.state));
     response->set_state_message(status.message);
+    AddAliases(name, version, response);
     response->set_task(manifest.task());
     response->mutable_labels()->Swap(manifest.mutable_labels());
     response->mutable_preprocessing()->Swap(manifest.mutable_preprocessing());
@@ -167,10 +224,21 @@ class ModelsService : public v1::Models::CallbackService {
     return absl::OkStatus();
   }
 
+  void AddAliases(const std::string& name, uint64_t version, v1::Model* response) {
+    const absl::StatusOr<v1::Serving> serving = options_.repository->ReadServing(name);
+    if (!serving.ok()) return;  // GetServing tells
+    for (const auto& [alias, target] : serving->aliases()) {
+      if (target == version) response->add_aliases(alias);
+    }
+    std::sort(response->mutable_aliases()->begin(), response->mutable_aliases()->end());
+  }
+
   const ModelsServiceOptions options_;
   const Method list_{*options_.metrics, "fovea.v1.Models/List"};
   const Method get_{*options_.metrics, "fovea.v1.Models/Get"};
   const Method delete_{*options_.metrics, "fovea.v1.Models/Delete"};
+  const Method get_serving_{*options_.metrics, "fovea.v1.Models/GetServing"};
+  const Method update_serving_{*options_.metrics, "fovea.v1.Models/UpdateServing"};
 };
 
 }  // namespace

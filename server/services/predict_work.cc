@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,6 +13,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "server/rpc/errors.h"
 #include "server/services/model_errors.h"
+#include "server/services/version_of.h"
 #include "server/serving/scoring.h"
 
 namespace fovea {
@@ -112,9 +112,9 @@ void PredictWork::Run(Done done) {
   if (const absl::Status status = CheckPredictRequest(request_, shared_.limits); !status.ok()) {
     return done_(status);
   }
-  std::optional<uint64_t> version;
-  if (request_.has_version()) version = request_.version();
-  shared_.manager->Acquire(request_.model(), version, [this](absl::StatusOr<ModelHandle> model) {
+  const absl::StatusOr<VersionRef> version = VersionOf(request_);
+  if (!version.ok()) return done_(version.status());
+  shared_.manager->Acquire(request_.model(), *version, [this](absl::StatusOr<ModelHandle> model) {
     if (model.ok()) return Begin(*std::move(model));
     done_(AboutModel(model.status()));
   });

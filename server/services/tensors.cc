@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "core/base/status.h"
+#include "core/model/serving.h"
 #include "server/rpc/errors.h"
 #include "server/serving/scoring.h"
 
@@ -175,8 +176,7 @@ std::optional<std::string> StemOfEncoded(const std::string& name) {
   return std::string(stem);
 }
 
-void AcquireTensorModel(ModelManager& manager, const std::string& name,
-                        std::optional<uint64_t> version,
+void AcquireTensorModel(ModelManager& manager, const std::string& name, const VersionRef& version,
                         absl::AnyInvocable<void(absl::StatusOr<TensorModel>)> ready) {
   const auto plain = [&manager, name, version](auto done) {
     manager.Acquire(name, version,
@@ -195,12 +195,13 @@ void AcquireTensorModel(ModelManager& manager, const std::string& name,
                   });
 }
 
-absl::StatusOr<std::optional<uint64_t>> ParseVersion(const std::string& text) {
-  if (text.empty()) return std::optional<uint64_t>();
+absl::StatusOr<VersionRef> ParseVersion(const std::string& text) {
+  if (text.empty()) return VersionRef();
   uint64_t version = 0;
-  if (absl::SimpleAtoi(text, &version)) return std::optional<uint64_t>(version);
+  if (absl::SimpleAtoi(text, &version)) return VersionRef(version);
+  if (ValidateAlias(text).ok()) return VersionRef(text);
   return absl::InvalidArgumentError(
-      absl::StrCat("found version \"", text, "\", expected a decimal number or none"));
+      absl::StrCat("found version \"", text, "\", expected a decimal number, an alias or none"));
 }
 
 TensorSpec InputSpec(const TensorModel& model) {

@@ -32,12 +32,11 @@ std::optional<std::string> StemOfEncoded(const std::string& name);
 
 // As ModelManager::Acquire. A name that ends with "_jpeg" means the model without it where there is
 // one, else the model of that name.
-void AcquireTensorModel(ModelManager& manager, const std::string& name,
-                        std::optional<uint64_t> version,
+void AcquireTensorModel(ModelManager& manager, const std::string& name, const VersionRef& version,
                         absl::AnyInvocable<void(absl::StatusOr<TensorModel>)> ready);
 
-// A decimal version; absent for "". InvalidArgument.
-absl::StatusOr<std::optional<uint64_t>> ParseVersion(const std::string& text);
+// A decimal version, an alias, or "" for neither. InvalidArgument.
+absl::StatusOr<VersionRef> ParseVersion(const std::string& text);
 
 // The tensors of a model: name, datatype and shape.
 struct TensorSpec {

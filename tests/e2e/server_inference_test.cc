@@ -223,8 +223,8 @@ TEST_F(InferenceTest, DescribesServerAndModels) {
   inference::ServerMetadataResponse server;
   ASSERT_EQ(Text(stub_->ServerMetadata(Context().get(), {}, &server)), "OK");
   EXPECT_EQ(server.name(), "fovea");
-  EXPECT_THAT(server.extensions(),
-              ElementsAre("classification", "model_configuration", "statistics"));
+  EXPECT_THAT(server.extensions(), ElementsAre("classification", "model_configuration",
+                                               "model_repository", "statistics"));
 
   const auto is_ready = [&](const std::string& name, const std::string& version) {
     inference::ModelReadyRequest request;
@@ -318,7 +318,8 @@ TEST_F(InferenceTest, RefusesWhatDoesNotFitTheModel) {
       {"model", [](auto* r) { r->set_model_name("other"); }, "NOT_FOUND"},
       {"model of pictures", [](auto* r) { r->set_model_name("other_jpeg"); }, "NOT_FOUND"},
       {"version", [](auto* r) { r->set_model_version("2"); }, "NOT_FOUND"},
-      {"no version", [](auto* r) { r->set_model_version("new"); }, "found version \"new\""},
+      {"no version", [](auto* r) { r->set_model_version("No 2"); }, "found version \"No 2\""},
+      {"alias", [](auto* r) { r->set_model_version("new"); }, "has no alias \"new\""},
       {"no input", [](auto* r) { r->clear_inputs(); }, "inputs: found 0, expected 1"},
       {"name", [](auto* r) { r->mutable_inputs(0)->set_name("x"); }, "expected \"pixels\""},
       {"datatype", [](auto* r) { r->mutable_inputs(0)->set_datatype("INT8"); },
