@@ -377,11 +377,10 @@ absl::StatusOr<std::vector<v1::Model>> Client::ListModels(const std::string& nam
   return models;
 }
 
-absl::StatusOr<v1::Model> Client::GetModel(const std::string& name,
-                                           std::optional<uint64_t> version) {
+absl::StatusOr<v1::Model> Client::GetModel(const std::string& name, const std::string& version) {
   v1::GetModelRequest request;
   request.set_name(name);
-  if (version.has_value()) request.set_version(*version);
+  SetVersion(version, &request);
   v1::Model model;
   RETURN_IF_ERROR(connection_->Run(connection_->models, &v1::Models::Stub::Get, request, &model));
   return model;
@@ -393,6 +392,22 @@ absl::Status Client::DeleteModel(const std::string& name, std::optional<uint64_t
   if (version.has_value()) request.set_version(*version);
   google::protobuf::Empty nothing;
   return connection_->Run(connection_->models, &v1::Models::Stub::Delete, request, &nothing);
+}
+
+absl::StatusOr<v1::Serving> Client::GetServing(const std::string& name) {
+  v1::GetServingRequest request;
+  request.set_name(name);
+  v1::Serving serving;
+  RETURN_IF_ERROR(
+      connection_->Run(connection_->models, &v1::Models::Stub::GetServing, request, &serving));
+  return serving;
+}
+
+absl::StatusOr<v1::Serving> Client::UpdateServing(const v1::UpdateServingRequest& request) {
+  v1::Serving serving;
+  RETURN_IF_ERROR(
+      connection_->Run(connection_->models, &v1::Models::Stub::UpdateServing, request, &serving));
+  return serving;
 }
 
 void Client::Cancel() { connection_->Cancel(); }

@@ -15,6 +15,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
 #include "absl/time/time.h"
 #include "fovea/v1/classifier.pb.h"
 #include "fovea/v1/datasets.pb.h"
@@ -30,6 +31,18 @@ struct JobObserver {
   // The connection broke and is being tried again. May be empty.
   std::function<void(const absl::Status&)> on_lost;
 };
+
+// Names a version in a request that has `version` and `alias`: a decimal number, an alias, or ""
+// for neither.
+template <typename Request>
+void SetVersion(const std::string& version, Request* request) {
+  uint64_t number = 0;
+  if (absl::SimpleAtoi(version, &number)) {
+    request->set_version(number);
+  } else if (!version.empty()) {
+    request->set_alias(version);
+  }
+}
 
 class Client {
  public:
@@ -74,8 +87,11 @@ class Client {
 
   // All versions of one model, or of all models when `name` is empty.
   absl::StatusOr<std::vector<v1::Model>> ListModels(const std::string& name);
-  absl::StatusOr<v1::Model> GetModel(const std::string& name, std::optional<uint64_t> version);
+  // `version` as SetVersion has it.
+  absl::StatusOr<v1::Model> GetModel(const std::string& name, const std::string& version);
   absl::Status DeleteModel(const std::string& name, std::optional<uint64_t> version);
+  absl::StatusOr<v1::Serving> GetServing(const std::string& name);
+  absl::StatusOr<v1::Serving> UpdateServing(const v1::UpdateServingRequest& request);
 
   // Ends calls under way and refuses later ones, all with Cancelled. May be called at any time.
   void Cancel();

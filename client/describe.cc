@@ -1,6 +1,7 @@
 #include "client/describe.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -221,6 +222,7 @@ std::string DescribeModel(const v1::Model& model) {
   AddLine(&text, "version", absl::StrCat(model.version()));
   AddLine(&text, "state", StateName(model.state()));
   if (!model.state_message().empty()) AddLine(&text, "state_message", model.state_message());
+  if (!model.aliases().empty()) AddLine(&text, "aliases", absl::StrJoin(model.aliases(), ", "));
   AddLine(&text, "task", TaskName(model.task()));
   AddLine(&text, "labels", absl::StrJoin(model.labels(), ", "));
   if (model.thresholds_size() > 0) AddLine(&text, "thresholds", ThresholdsText(model));
@@ -255,14 +257,27 @@ std::string DescribeModel(const v1::Model& model) {
 }
 
 std::string DescribeModels(const std::vector<v1::Model>& models) {
-  Table table({"name", "version", "state", "task", "labels", "parameters", "measures"});
+  Table table({"name", "version", "aliases", "state", "task", "labels", "parameters", "measures"});
   for (const v1::Model& model : models) {
-    table.AddRow({model.name(), absl::StrCat(model.version()), StateName(model.state()),
-                  TaskName(model.task()), absl::StrCat(model.labels_size()),
-                  ShortNumber(model.total_parameters()),
+    table.AddRow({model.name(), absl::StrCat(model.version()),
+                  model.aliases().empty() ? "-" : absl::StrJoin(model.aliases(), ","),
+                  StateName(model.state()), TaskName(model.task()),
+                  absl::StrCat(model.labels_size()), ShortNumber(model.total_parameters()),
                   model.has_report() ? DescribeMeasuresShort(model.report().measures()) : "-"});
   }
   return table.ToString();
+}
+
+std::string DescribeServing(const v1::Serving& serving) {
+  const v1::VersionPolicy& policy = serving.policy();
+  std::string kept = absl::StrCat("the newest ", policy.has_latest() ? policy.latest() : 1);
+  if (policy.has_all()) kept = "all";
+  if (policy.has_versions()) kept = absl::StrJoin(policy.versions().versions(), ", ");
+  std::string text;
+  AddLine(&text, "versions", kept);
+  const std::map<std::string, uint64_t> aliases(serving.aliases().begin(), serving.aliases().end());
+  for (const auto& [alias, version] : aliases) AddLine(&text, alias, absl::StrCat(version));
+  return text;
 }
 
 std::string DescribePrediction(const std::string& file, const v1::Prediction& prediction,

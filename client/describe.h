@@ -11,6 +11,7 @@
 #include "fovea/v1/jobs.pb.h"
 #include "fovea/v1/models.pb.h"
 #include "fovea/v1/report.pb.h"
+#include "fovea/v1/serving.pb.h"
 
 namespace fovea::cli {
 
@@ -47,6 +48,8 @@ std::string DescribeJobs(const std::vector<v1::Job>& jobs);
 // One version with its layers, totals and measures; many as a table.
 std::string DescribeModel(const v1::Model& model);
 std::string DescribeModels(const std::vector<v1::Model>& models);
+// The policy, then a line per alias.
+std::string DescribeServing(const v1::Serving& serving);
 
 // "a.png: cat 0.9712, dog 0.0210"; multi-label: labels that apply are marked with "*".
 std::string DescribePrediction(const std::string& file, const v1::Prediction& prediction,

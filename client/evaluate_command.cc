@@ -14,13 +14,13 @@ struct EvaluateOptions {
   std::string model;
   std::string dataset;
   std::string split = "test";
-  std::optional<uint64_t> version;
+  std::string version;
 };
 
 absl::StatusOr<int> Evaluate(const EvaluateOptions& options, Session& session) {
   v1::EvaluateRequest request;
   request.set_model(options.model);
-  if (options.version.has_value()) request.set_version(*options.version);
+  SetVersion(options.version, &request);
   request.set_dataset(options.dataset);
   ASSIGN_OR_RETURN(const v1::Split split, ParseSplit(options.split));
   request.set_split(split);
@@ -41,7 +41,8 @@ void AddEvaluate(CLI::App* app, Action* action) {
   evaluate->add_option("--split", options->split, "train, validation or test")
       ->check(CLI::IsMember({"train", "validation", "test"}))
       ->capture_default_str();
-  evaluate->add_option("--version", options->version, "Version of the model; default: the newest");
+  evaluate->add_option("--version", options->version,
+                       "Version of the model, or an alias; default: the newest");
   evaluate->callback(
       [=] { *action = [=](Session& session) { return Evaluate(*options, session); }; });
 }

@@ -25,7 +25,7 @@ constexpr size_t kMostRequestBytes = 3 << 20;
 struct PredictOptions {
   std::string model;
   std::vector<std::string> files;
-  std::optional<uint64_t> version;
+  std::string version;
   std::optional<uint32_t> top_k;
   std::optional<float> threshold;
   size_t batch = 32;
@@ -42,7 +42,7 @@ struct Chunk {
 v1::PredictRequest EmptyRequest(const PredictOptions& options) {
   v1::PredictRequest request;
   request.set_model(options.model);
-  if (options.version.has_value()) request.set_version(*options.version);
+  SetVersion(options.version, &request);
   if (options.top_k.has_value()) request.set_top_k(*options.top_k);
   if (options.threshold.has_value()) request.set_threshold(*options.threshold);
   return request;
@@ -149,7 +149,8 @@ void AddPredict(CLI::App* app, Action* action) {
   const auto options = std::make_shared<PredictOptions>();
   predict->add_option("MODEL", options->model, "Name of the model")->required();
   predict->add_option("FILES", options->files, "JPEG, PNG, WebP or BMP files")->required();
-  predict->add_option("--version", options->version, "Version of the model; default: the newest");
+  predict->add_option("--version", options->version,
+                      "Version of the model, or an alias; default: the newest");
   predict->add_option("--top-k", options->top_k, "Only the most probable labels; default: all");
   predict->add_option("--threshold", options->threshold,
                       "Multi-label: from which probability on a label applies");

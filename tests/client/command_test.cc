@@ -100,6 +100,37 @@ TEST_F(FilesTest, PreviewWritesTheSheet) {
   EXPECT_EQ(Run({"datasets", "preview", "pets"}), 1);
 }
 
+TEST_F(CommandTest, ModelsServingShowsAndChangesPolicyAndAliases) {
+  server_.serving.mutable_policy()->set_latest(2);
+  (*server_.serving.mutable_aliases())["stable"] = 3;
+  ASSERT_EQ(Run({"models", "serving", "pets"}), 0) << err();
+  EXPECT_THAT(out(), HasSubstr("the newest 2"));
+  EXPECT_THAT(out(), HasSubstr("stable"));
+  EXPECT_THAT(server_.updated_serving.name(), IsEmpty());
+  ASSERT_EQ(Run({"models", "serving", "pets", "--versions", "2,5", "--alias", "stable=5",
+                 "--remove-alias", "canary"}),
+            0)
+      << err();
+  EXPECT_EQ(server_.updated_serving.name(), "pets");
+  EXPECT_EQ(server_.updated_serving.policy().versions().versions_size(), 2);
+  EXPECT_EQ(server_.updated_serving.aliases().at("stable"), 5u);
+  EXPECT_EQ(server_.updated_serving.remove_aliases(0), "canary");
+  ASSERT_EQ(Run({"models", "serving", "pets", "--all"}), 0);
+  EXPECT_TRUE(server_.updated_serving.policy().has_all());
+  EXPECT_EQ(Run({"models", "serving", "pets", "--alias", "stable"}), 1);
+  EXPECT_THAT(err(), HasSubstr("found \"stable\", expected NAME=VERSION"));
+  EXPECT_EQ(Run({"models", "serving", "pets", "--all", "--latest", "2"}), 1);
+}
+
+TEST_F(CommandTest, AVersionMayBeAnAlias) {
+  ASSERT_EQ(Run({"models", "get", "pets", "--version", "7"}), 0);
+  EXPECT_EQ(server_.got_model.version(), 7u);
+  ASSERT_EQ(Run({"models", "get", "pets", "--version", "stable"}), 0);
+  EXPECT_EQ(server_.got_model.alias(), "stable");
+  ASSERT_EQ(Run({"evaluate", "pets", "tiny", "--version", "stable"}), 0);
+  EXPECT_EQ(server_.evaluated.alias(), "stable");
+}
+
 TEST_F(CommandTest, ImportPathNamesTheFormatOrHasItDetected) {
   ASSERT_EQ(Run({"datasets", "import-path", "pets", "a/b", "--split", "test"}), 0) << err();
   EXPECT_EQ(server_.imported_path.detected().path(), "a/b");

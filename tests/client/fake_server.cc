@@ -77,8 +77,21 @@ class FakeServer::ModelsService final : public v1::Models::Service {
 
   grpc::Status Get(grpc::ServerContext*, const v1::GetModelRequest* request,
                    v1::Model* response) override {
+    fake_.got_model = *request;
     response->set_name(request->name());
     response->set_task(fake_.model_task);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status GetServing(grpc::ServerContext*, const v1::GetServingRequest*,
+                          v1::Serving* response) override {
+    *response = fake_.serving;
+    return grpc::Status::OK;
+  }
+  grpc::Status UpdateServing(grpc::ServerContext*, const v1::UpdateServingRequest* request,
+                             v1::Serving* response) override {
+    fake_.updated_serving = *request;
+    *response = fake_.serving;
     return grpc::Status::OK;
   }
 

@@ -37,6 +37,7 @@ class FakeServer final : public v1::Classifier::Service, public v1::Jobs::Servic
   std::string bad_image;                   // Predict refuses requests that hold it
   v1::Task model_task = v1::TASK_SINGLE_LABEL;
   v1::Report report;
+  v1::Serving serving;
 
   // --- what it was asked ---
   std::vector<v1::ImportRequest> imported;
@@ -44,6 +45,8 @@ class FakeServer final : public v1::Classifier::Service, public v1::Jobs::Servic
   v1::PreviewDatasetRequest previewed;
   v1::ImportPathRequest imported_path;
   v1::EvaluateRequest evaluated;
+  v1::GetModelRequest got_model;
+  v1::UpdateServingRequest updated_serving;
   std::vector<uint64_t> watched_after;
   int predicted = 0;  // requests
 
