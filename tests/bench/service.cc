@@ -21,15 +21,13 @@
 #include "core/base/file_system.h"
 #include "core/base/log.h"
 #include "core/compile/buckets.h"
-#include "core/model/format.h"
 #include "core/model/model.h"
-#include "core/model/repository.h"
-#include "core/nets/net.h"
 #include "fovea/v1/classifier.grpc.pb.h"
 #include "fovea/v1/models.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "server/app.h"
 #include "tests/bench/or_die.h"
+#include "tests/bench/random_model.h"
 
 namespace fovea::bench {
 namespace {
@@ -41,33 +39,6 @@ void CallOrDie(const grpc::Status& status) {
   if (status.ok()) return;
   std::fprintf(stderr, "%s\n", status.error_message().c_str());
   std::exit(1);
-}
-
-// An mlp with untrained weights: what it answers does not matter here.
-Model TinyModel(const Backend& backend) {
-  NetOptions options;
-  options.name = "mlp";
-  options.height = options.width = kSide;
-  options.channels = 1;
-  options.labels = kLabels;
-  options.hidden = {32};
-  const Net net = OrDie(BuildNet(options, 1));
-  Model model;
-  model.graph = OrDie(WithHead(net, Head::kSoftmax));
-  const auto weights = OrDie(Weights::Create(backend, model.graph, {}));
-  OrDie(Initialize(net, 1, *weights));
-  model.values = OrDie(ReadValues(model.graph, *weights));
-  model.manifest.set_format_version(1);
-  model.manifest.set_name("tiny");
-  model.manifest.set_task(v1::TASK_SINGLE_LABEL);
-  for (int i = 0; i < kLabels; ++i) model.manifest.add_labels(std::to_string(i));
-  v1::Preprocessing& preprocessing = *model.manifest.mutable_preprocessing();
-  preprocessing.set_width(kSide);
-  preprocessing.set_height(kSide);
-  preprocessing.set_channels(1);
-  preprocessing.add_mean(0.5f);
-  preprocessing.add_stddev(0.25f);
-  return model;
 }
 
 // The times of calls of one kind, in microseconds.
@@ -104,7 +75,7 @@ class Bench {
  public:
   explicit Bench(int calls) : calls_(calls), pixels_(kSide * kSide, 128) {
     const Backend& backend = *OrDie(FindBackend("cpu"));
-    const Model model = TinyModel(backend);
+    const Model model = RandomModel("tiny", backend);
     StartEngine(model, backend);
     StartService(model);
   }
@@ -136,10 +107,7 @@ class Bench {
   }
 
   void StartService(const Model& model) {
-    ModelRepository repository(FileSystem::Real(), JoinPath(folder_, "models"));
-    const std::string staged = OrDie(repository.NewStagingFolder());
-    OrDie(WriteModel(FileSystem::Real(), staged, model));
-    OrDie(repository.Publish(staged, "tiny"));
+    PublishModel(folder_, model);
     Config config;
     config.data_dir = folder_;
     config.listen = config.metrics = "127.0.0.1:0";

@@ -1,27 +1,36 @@
 """Speed of the engine and of the service beside their peers; prints name=value lines.
 
-  scripts/bench serving [SECTION…] [--net NET…] [--batch N…] [--peers PYTHON]
+  scripts/bench serving [SECTION…] [--net NET…] [--batch N…] [--peers PYTHON] [--minutes M]
 
 SECTION (default: all):
   fp32, bf16   images a second of ResNet-50, ResNet-18 and MobileNetV2 at 224 × 224, one batch at a time
                on all cores, over the best of ONNX Runtime, OpenVINO and PyTorch
+  service      images a second of Predict with JPEGs as a share of the engine's own with decoding, and
+               p99 at half that load over the time of batch 1, for ResNet-50 and MobileNetV2; requests
+               a second of a tiny net over those of an empty gRPC service
+  overload     MobileNetV2 at 110 % of its capacity for M minutes (default 30): growth of the memory
+               after the first, wrong answers, requests neither answered nor refused
+  training     p99 of MobileNetV2 at half its capacity while a job trains, over that without
 PYTHON has those and onnx; default: a virtual environment that is made under build/peers with
 pip install onnxruntime openvino torch torchvision onnx (some gigabytes).
 """
 
 import argparse
+import functools
 import os
 import subprocess
 import sys
 
 import engine
+import service
 
 VARIANTS = {"fp32": "fp32_blocked_winograd", "bf16": "bf16_blocked"}
 PACKAGES = ["onnxruntime", "openvino", "torch", "torchvision", "onnx", "numpy"]
 
 
-def make_peers(folder):
+def make_peers():
     """The Python of a virtual environment with the peers."""
+    folder = os.path.join(os.environ["FOVEA_BIN"], "../peers")
     python = os.path.join(folder, "bin", "python")
     if not os.path.exists(python):
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
@@ -30,25 +39,39 @@ def make_peers(folder):
     return python
 
 
-def versions(python):
+@functools.cache
+def peers(python):
+    """The Python that has the peers; tells their versions."""
+    python = python or make_peers()
     code = ("from importlib.metadata import version\n"
             "for name in ('onnxruntime', 'openvino', 'torch'): print(f'{name}.version={version(name)}')")
-    return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout
+    subprocess.run([python, "-c", code], check=True)
+    return python
+
+
+def compare_with_peers(arguments, section):
+    """Yields (name, value) of one of the engine's sections."""
+    python = peers(arguments.peers)
+    variant = arguments.variant or VARIANTS[section]
+    yield from engine.run(python, [variant], arguments.net or engine.NETS, arguments.batch)
 
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("sections", nargs="*", metavar="SECTION")
-    parser.add_argument("--net", nargs="*", default=list(engine.NETS))
+    parser.add_argument("--net", nargs="*")
     parser.add_argument("--batch", nargs="*", type=int, default=list(engine.BATCHES))
     parser.add_argument("--variant", help="of bench_serving_speed")
     parser.add_argument("--peers")
+    parser.add_argument("--minutes", type=float, default=30)
     arguments = parser.parse_args()
-    python = arguments.peers or make_peers(os.path.join(os.environ["FOVEA_BIN"], "../peers"))
-    print(versions(python), end="")
-    for section in arguments.sections or VARIANTS:
-        variant = arguments.variant or VARIANTS[section]
-        for key, value in engine.run(python, [variant], arguments.net, arguments.batch):
+    of_service = {"service": lambda: service.service(arguments.net or service.NETS),
+                  "overload": lambda: service.overload(arguments.minutes),
+                  "training": service.training}
+    for section in arguments.sections or [*VARIANTS, *of_service]:
+        results = (compare_with_peers(arguments, section) if section in VARIANTS
+                   else of_service[section]())
+        for key, value in results:
             print(f"{key}={value:.4f}" if isinstance(value, float) else f"{key}={value}", flush=True)
 
 
