@@ -54,7 +54,7 @@ BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state) {
         std::min(plan.delay - state.oldest_wait, state.time_left - state.times.Of(state.queued));
     if (wait > absl::ZeroDuration()) return {0, wait};
   }
-  const int share = CeilDivide(state.queued, std::max(state.idle_executors, 1));
+  const int share = CeilDivide(state.queued, std::max(state.executors, 1));
   const int wanted = std::max(share, std::min(state.queued, plan.together));
   return {std::min(wanted, plan.largest), absl::ZeroDuration()};
 }

@@ -38,7 +38,7 @@ struct QueueState {
 // How batches are made at present.
 struct BatchPlan {
   int full = 1;                                 // images for which nothing waits any longer
-  int together = 1;                             // idle executors do not share fewer than these
+  int together = 1;                             // executors do not share fewer than these
   int largest = 1;                              // the most images of a batch
   absl::Duration delay = absl::ZeroDuration();  // that the oldest of fewer than `full` may wait
 };
@@ -57,8 +57,8 @@ struct BatchDecision {
 };
 
 // What an idle executor does. Takes everything up to the limits of size and time, but leaves the
-// other idle executors their share; a partial batch waits until the oldest image is due, or one
-// would miss its deadline.
+// other executors their share, the busy ones too: they end before what they left would have been
+// computed here. A partial batch waits until the oldest image is due, or one would miss its deadline.
 BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state);
 
 // How long the next `count` images are expected to take, all executors working.

@@ -41,9 +41,9 @@ TEST(BatchPolicy, ABacklogFillsABatchUpToItsLimit) {
   EXPECT_EQ(DecideBatch(Policy(8), {.queued = 30}).take, 8);
 }
 
-TEST(BatchPolicy, IdleExecutorsShareWhatIsThere) {
-  EXPECT_EQ(DecideBatch(Policy(32), {.queued = 9, .executors = 2, .idle_executors = 2}).take, 5);
-  EXPECT_EQ(DecideBatch(Policy(32), {.queued = 9, .executors = 2, .idle_executors = 1}).take, 9);
+TEST(BatchPolicy, ExecutorsShareWhatIsThere) {
+  EXPECT_EQ(DecideBatch(Policy(32), {.queued = 9, .executors = 2}).take, 5);
+  EXPECT_EQ(DecideBatch(Policy(32), {.queued = 1, .executors = 2}).take, 1);
 }
 
 TEST(BatchPolicy, WithADelayAPartialBatchWaitsForTheRestOfIt) {
