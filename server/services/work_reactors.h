@@ -38,6 +38,10 @@ class WorkReactor : public grpc::ServerUnaryReactor {
   void OnDone() override { delete this; }
 
  private:
+  // Lets gRPC call OnCancel and OnDone, neither of which waits, on the thread that it is on; else
+  // each call ends with a change of threads.
+  bool InternalInlineable() override { return true; }
+
   const Call call_;
   const std::shared_ptr<CancelToken> cancel_ = std::make_shared<CancelToken>();
   Work work_;

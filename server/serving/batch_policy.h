@@ -58,7 +58,8 @@ struct BatchDecision {
 
 // What an idle executor does. Takes everything up to the limits of size and time, but leaves the
 // other executors their share, the busy ones too: they end before what they left would have been
-// computed here. A partial batch waits until the oldest image is due, or one would miss its deadline.
+// computed here. A partial batch waits until the oldest image is due, or one would miss its
+// deadline.
 BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state);
 
 // How long the next `count` images are expected to take, all executors working.

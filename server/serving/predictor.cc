@@ -57,6 +57,15 @@ void RecordOutcome(const PredictMetrics& metrics, const ServedVersion& model, in
   statistics.succeeded.Add(total);
 }
 
+namespace {
+
+// Whether its bytes are what the model reads.
+bool IsDecoded(const PredictImage& image, const PixelShape& shape) {
+  return image.raw.has_value() && *image.raw == shape && image.bytes.size() == shape.bytes();
+}
+
+}  // namespace
+
 struct Predictor::Work {
   PredictRequest request;
   Done done;
@@ -113,19 +122,26 @@ void Predictor::Predict(PredictRequest request, Done done) const {
   work->done = std::move(done);
   work->begin = options_.clock->Elapsed();
   const int count = static_cast<int>(work->request.images.size());
+  const PixelShape& shape = work->request.model->shape();
   work->batch = std::make_unique<BatchRequest>();
   work->batch->count = count;
-  work->batch->pixels = std::make_unique_for_overwrite<uint8_t[]>(
-      static_cast<size_t>(count) * work->request.model->shape().bytes());
+  work->batch->pixels =
+      std::make_unique_for_overwrite<uint8_t[]>(static_cast<size_t>(count) * shape.bytes());
   if (work->request.model->cache() != nullptr) {
     work->answers = std::make_unique<Answers>(count, work->request.model->outputs());
   }
   work->undecoded = count;
   for (int i = 0; i < count; ++i) {
-    if (options_.pool->TrySchedule([this, work, i] { Decode(work, i); })) continue;
-    work->Fail(i, absl::ResourceExhaustedError(
-                      "the queue of pictures to decode is full; try again later"));
-    if (work->undecoded.fetch_sub(1) == 1) EndDecode(work);
+    const PredictImage& image = work->request.images[i];
+    // The cache hashes pictures, which is the decode threads' work.
+    if (work->answers == nullptr && IsDecoded(image, shape)) {
+      std::copy_n(image.bytes.data(), shape.bytes(), work->batch->pixels.get() + i * shape.bytes());
+      FinishImage(work, i, absl::OkStatus());
+    } else if (!options_.pool->TrySchedule([this, work, i] { Decode(work, i); })) {
+      FinishImage(
+          work, i,
+          absl::ResourceExhaustedError("the queue of pictures to decode is full; try again later"));
+    }
   }
 }
 
@@ -142,6 +158,11 @@ void Predictor::Decode(const std::shared_ptr<Work>& work, int image) const {
       status = DecodeOne(*work, image, work->batch->pixels.get() + image * bytes);
     }
   }
+  FinishImage(work, image, std::move(status));
+}
+
+void Predictor::FinishImage(const std::shared_ptr<Work>& work, int image,
+                            absl::Status status) const {
   if (!status.ok()) work->Fail(image, std::move(status));
   if (work->undecoded.fetch_sub(1) == 1) EndDecode(work);
 }
@@ -172,10 +193,6 @@ absl::Status Predictor::DecodeOne(const Work& work, int image, uint8_t* out) con
                                                    " for ", shape.ToString()));
   }
   const auto* pixels = reinterpret_cast<const uint8_t*>(source.bytes.data());
-  if (shape == work.request.model->shape()) {
-    std::copy_n(pixels, shape.bytes(), out);
-    return absl::OkStatus();
-  }
   const Image copy{shape.width, shape.height, shape.channels, {pixels, pixels + shape.bytes()}};
   return Preprocess(copy, work.request.model->shape(), out);
 }

@@ -1,8 +1,9 @@
 // Predictor: takes the pictures of one request through decode pool and batcher.
 //
-// Predict returns at once and never decodes, waits or computes on the caller's thread. `done` runs
-// once: on the caller's thread when the request is refused, else on a thread of the pool or an
-// executor. The version's handle lives until then. Thread-safe.
+// Predict returns at once and never decodes, waits or computes on the caller's thread; raw pixels
+// of the model's shape are copied there. `done` runs once: on the caller's thread when the request
+// is refused, else on a thread of the pool or an executor. The version's handle lives until then.
+// Thread-safe.
 #pragma once
 
 #include <memory>
@@ -72,6 +73,8 @@ class Predictor {
  private:
   struct Work;
   void Decode(const std::shared_ptr<Work>& work, int image) const;
+  // Counts the image as decoded; after the last one the request goes to the batcher, or ends.
+  void FinishImage(const std::shared_ptr<Work>& work, int image, absl::Status status) const;
   absl::Status DecodeOne(const Work& work, int image, uint8_t* out) const;
   bool FindAnswer(Work& work, int image) const;
   void EndDecode(const std::shared_ptr<Work>& work) const;

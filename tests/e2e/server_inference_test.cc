@@ -290,8 +290,9 @@ TEST_F(InferenceTest, CountsWhatBecameOfRequests) {
     EXPECT_EQ(got.inference_stats().queue().count(), 4u);
     EXPECT_EQ(got.inference_stats().fail().count(), 1u);
     EXPECT_GT(got.inference_stats().compute_infer().ns(), 0u);
-    EXPECT_GE(got.inference_stats().success().ns(),
-              got.inference_stats().compute_infer().ns() + got.inference_stats().queue().ns());
+    // Not their sum: each phase is that of a request's slowest image.
+    EXPECT_GE(got.inference_stats().success().ns(), got.inference_stats().compute_infer().ns());
+    EXPECT_GE(got.inference_stats().success().ns(), got.inference_stats().queue().ns());
   }
   inference::ModelStatisticsRequest request;
   request.set_name("other");

@@ -103,10 +103,9 @@ TEST_F(ModelManagerTest, ADamagedModelIsUnavailableAndDoesNotStopTheOthers) {
 class PredictorTest : public ModelManagerTest {
  protected:
   PredictResult Predict(std::vector<PredictImage> images,
-                        absl::Time deadline = absl::InfiniteFuture(), int max_queue = 0) {
-    ThreadPool pool({.threads = 2, .max_queue = max_queue, .name = "decode"});
+                        absl::Time deadline = absl::InfiniteFuture()) {
     Predictor::Options options;
-    options.pool = &pool;
+    options.pool = &pool_;
     options.slots = &slots_;
     const Predictor predictor(options);
     PredictRequest request;
@@ -123,6 +122,7 @@ class PredictorTest : public ModelManagerTest {
     return result;
   }
   const std::string pixels_ = std::string(16, '\x40');
+  ThreadPool pool_{{.threads = 1, .max_queue = 0, .name = "decode"}};
 };
 
 TEST_F(PredictorTest, AnswersARowOfProbabilitiesForEachImage) {
@@ -148,6 +148,15 @@ TEST_F(PredictorTest, DoesNotDecodeWhatIsLate) {
   Publish();
   const PredictResult result = Predict({{"GIF89a", {}}}, absl::UnixEpoch());
   EXPECT_EQ(result.status.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(PredictorTest, PixelsOfTheModelsShapeDoNotWaitForDecoding) {
+  Publish();
+  absl::Notification go_on;
+  pool_.Schedule([&] { go_on.WaitForNotification(); });
+  const PredictResult result = Predict({{pixels_, PixelShape{4, 4, 1}}});
+  go_on.Notify();
+  EXPECT_TRUE(result.status.ok()) << result.status;
 }
 
 }  // namespace
