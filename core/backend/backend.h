@@ -21,7 +21,8 @@
 namespace fovea {
 
 // Which whole-graph layout plan Prepare follows, where a backend knows several.
-// kBlockedWinograd: kBlocked, with Winograd's algorithm for the convolutions that gain by it.
+// kBlockedWinograd: kBlocked, with Winograd's algorithm for the convolutions that gain by it: a
+// mix, convolution by convolution, by a rule on their shapes. Where none gains, it is kBlocked.
 enum class LayoutPlan : uint8_t { kDefault, kNhwc, kBlocked, kBlockedWinograd };
 inline constexpr LayoutPlan kLayoutPlans[] = {LayoutPlan::kDefault, LayoutPlan::kNhwc,
                                               LayoutPlan::kBlocked, LayoutPlan::kBlockedWinograd};
@@ -96,6 +97,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual const char* name() const = 0;
+  // The kernels' names and versions: a timing holds as long as this stays the same.
+  virtual std::string KernelVersions() const { return name(); }
 
   // Memory aligned to 64 bytes, zeroed. ResourceExhausted when there is not enough.
   virtual absl::StatusOr<std::unique_ptr<Buffer>> Allocate(size_t bytes) const = 0;

@@ -13,18 +13,4 @@ absl::StatusOr<const Backend*> FindBackend(absl::string_view name) {
   return absl::NotFoundError(absl::StrCat("unknown backend \"", name, "\"; known: cpu, reference"));
 }
 
-const char* LayoutPlanName(LayoutPlan plan) {
-  switch (plan) {
-    case LayoutPlan::kDefault:
-      return "default";
-    case LayoutPlan::kNhwc:
-      return "nhwc";
-    case LayoutPlan::kBlocked:
-      return "blocked";
-    case LayoutPlan::kBlockedWinograd:
-      return "blocked_winograd";
-  }
-  return "?";
-}
-
 }  // namespace fovea

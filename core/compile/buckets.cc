@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
-#include "core/compile/compile.h"
+#include "core/compile/compile_all.h"
 
 namespace fovea {
 
@@ -25,38 +25,54 @@ std::vector<int> SplitIntoBuckets(int n, int max_batch) {
   return buckets;
 }
 
+namespace {
+
+// 1, 2, 4, … max.
+std::vector<int> BatchesUpTo(int max_batch) {
+  std::vector<int> batches;
+  for (int batch = 1; batch <= max_batch; batch *= 2) batches.push_back(batch);
+  return batches;
+}
+
+absl::StatusOr<std::vector<BucketProgram>> CompileBatches(const Graph& graph,
+                                                          const Backend& backend,
+                                                          const std::vector<int>& batches,
+                                                          const CompileOptions& compile) {
+  std::vector<ProgramSpec> specs;
+  for (const int batch : batches) specs.push_back({batch, compile.layout_plan});
+  std::vector<BucketProgram> buckets;
+  for (auto& program : CompileAll(graph, backend, specs, compile, /*gate=*/nullptr)) {
+    RETURN_IF_ERROR(program.status());
+    buckets.push_back({batches[buckets.size()], *std::move(program), 0});
+  }
+  return buckets;
+}
+
+}  // namespace
+
 absl::StatusOr<std::shared_ptr<BucketPrograms>> BucketPrograms::Create(
     Graph graph, std::shared_ptr<Weights> weights, Options options) {
   if (options.max_batch < 1) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_batch is ", options.max_batch, ", expected at least 1"));
   }
+  const size_t inputs = graph.ValuesOf(Role::kInput).size();
+  if (inputs != 1 || graph.outputs().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an inference graph has one input and at least one output, found ", inputs,
+                     " and ", graph.outputs().size()));
+  }
   options.max_batch = static_cast<int>(std::bit_floor(static_cast<unsigned>(options.max_batch)));
+  const std::vector<int> batches = BatchesUpTo(options.max_batch);
   std::shared_ptr<BucketPrograms> programs(new BucketPrograms);
+  ASSIGN_OR_RETURN(programs->buckets_,
+                   options.plans != nullptr
+                       ? options.plans->Choose(graph, batches, weights, options.compile)
+                       : CompileBatches(graph, weights->backend(), batches, options.compile));
   programs->graph_ = std::move(graph);
   programs->weights_ = std::move(weights);
-  programs->options_ = options;
-  RETURN_IF_ERROR(programs->Get(1).status());
-  ASSIGN_OR_RETURN(const std::shared_ptr<const Program> largest, programs->Get(options.max_batch));
-  if (largest->inputs().size() != 1 || largest->outputs().empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("an inference graph has one input and at least one output, found ",
-                     largest->inputs().size(), " and ", largest->outputs().size()));
-  }
+  programs->max_batch_ = options.max_batch;
   return programs;
-}
-
-absl::StatusOr<std::shared_ptr<const Program>> BucketPrograms::Get(int batch) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (auto found = programs_.find(batch); found != programs_.end()) return found->second;
-  }
-  // Compiled outside the lock: a second thread may do the same work, and the first result stays.
-  ASSIGN_OR_RETURN(Graph graph, WithBatch(graph_, batch));
-  ASSIGN_OR_RETURN(std::shared_ptr<const Program> program,
-                   Compile(std::move(graph), weights_->backend(), options_.compile));
-  absl::MutexLock lock(&mutex_);
-  return programs_.emplace(batch, std::move(program)).first->second;
 }
 
 size_t BucketPrograms::example_bytes() const {
@@ -82,28 +98,18 @@ absl::StatusOr<std::unique_ptr<BucketExecutor>> BucketExecutor::Create(
     std::shared_ptr<BucketPrograms> programs) {
   std::unique_ptr<BucketExecutor> executor(new BucketExecutor);
   executor->programs_ = std::move(programs);
-  // The largest bucket's arena holds all the others'.
+  // Their arenas overlap.
+  const std::shared_ptr<Weights>& weights = executor->programs_->weights();
   size_t bytes = 0;
-  for (int batch : {1, executor->programs_->max_batch()}) {
-    ASSIGN_OR_RETURN(const std::shared_ptr<const Program> program, executor->programs_->Get(batch));
-    bytes = std::max(bytes, program->arena_bytes());
+  for (const BucketProgram& bucket : executor->programs_->buckets()) {
+    bytes = std::max(bytes, bucket.program->arena_bytes());
   }
-  ASSIGN_OR_RETURN(executor->arena_, executor->programs_->weights()->backend().Allocate(bytes));
-  RETURN_IF_ERROR(executor->Get(1).status());
-  RETURN_IF_ERROR(executor->Get(executor->programs_->max_batch()).status());
+  ASSIGN_OR_RETURN(const std::shared_ptr<Buffer> arena, weights->backend().Allocate(bytes));
+  for (const BucketProgram& bucket : executor->programs_->buckets()) {
+    ASSIGN_OR_RETURN(executor->executors_[bucket.batch],
+                     Executor::Create(bucket.program, weights, {.arena = arena}));
+  }
   return executor;
-}
-
-absl::StatusOr<Executor*> BucketExecutor::Get(int batch) {
-  if (auto found = executors_.find(batch); found != executors_.end()) return found->second.get();
-  ASSIGN_OR_RETURN(std::shared_ptr<const Program> program, programs_->Get(batch));
-  Executor::Options options;
-  // A middle bucket may need more than the largest one (another kernel, more scratch): rare, and
-  // then it has an arena of its own.
-  if (program->arena_bytes() <= arena_->bytes()) options.arena = arena_;
-  ASSIGN_OR_RETURN(std::unique_ptr<Executor> executor,
-                   Executor::Create(std::move(program), programs_->weights(), options));
-  return executors_.emplace(batch, std::move(executor)).first->second.get();
 }
 
 namespace {
@@ -132,7 +138,7 @@ absl::Status BucketExecutor::Run(absl::Span<const uint8_t* const> examples, floa
   const auto row = static_cast<size_t>(programs_->row_count());
   size_t done = 0;
   for (int batch : SplitIntoBuckets(static_cast<int>(examples.size()), programs_->max_batch())) {
-    ASSIGN_OR_RETURN(Executor * executor, Get(batch));
+    Executor* executor = executors_.at(batch).get();
     const size_t count = std::min(examples.size() - done, static_cast<size_t>(batch));
     uint8_t* input = executor->input(0).as<uint8_t>();
     for (size_t i = 0; i < count; ++i) std::memcpy(input + i * bytes, examples[done + i], bytes);

@@ -1,6 +1,7 @@
 // Batch buckets: one Program per batch size (1, 2, 4, … max) over one set of weights.
 //
-// BucketPrograms compiles and shares the programs; BucketExecutor is one thread's memory for them.
+// BucketPrograms compiles the programs, each by the layout plan that suits it, and shares them;
+// BucketExecutor is one thread's memory for them.
 // n examples are split into full buckets, largest first; only the rest is padded.
 #pragma once
 
@@ -9,12 +10,11 @@
 #include <memory>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "core/backend/backend.h"
+#include "core/compile/plan_chooser.h"
 #include "core/graph/graph.h"
 #include "core/runtime/executor.h"
 #include "core/runtime/program.h"
@@ -29,20 +29,24 @@ int NextBucket(int n, int max_batch);
 std::vector<int> SplitIntoBuckets(int n, int max_batch);
 
 // Programs of an inference graph with one input, pixels u8 [N,H,W,C] (or f32), and the outputs its
-// graph marks (each [N, …]). Thread-safe. Batches 1 and max are compiled at creation, others at
-// first use.
+// graph marks (each [N, …]). All are compiled at creation, side by side. Immutable.
 class BucketPrograms {
  public:
   struct Options {
     int max_batch = 32;  // rounded down to a power of two
     CompileOptions compile;
+    // Chooses the layout plan of each batch, in place of compile's; null: nothing is timed.
+    PlanChooser* plans = nullptr;
   };
+  // InvalidArgument: max_batch is below 1, or the graph has no single input. Else the errors of
+  // Compile and PlanChooser::Choose.
   static absl::StatusOr<std::shared_ptr<BucketPrograms>> Create(Graph graph,
                                                                 std::shared_ptr<Weights> weights,
                                                                 Options options);
 
-  absl::StatusOr<std::shared_ptr<const Program>> Get(int batch);
-  int max_batch() const { return options_.max_batch; }
+  // By rising batch: 1, 2, 4, … max.
+  const std::vector<BucketProgram>& buckets() const { return buckets_; }
+  int max_batch() const { return max_batch_; }
   const std::shared_ptr<Weights>& weights() const { return weights_; }
   const Graph& graph() const { return graph_; }
   size_t example_bytes() const;                        // of the input, one example
@@ -53,9 +57,8 @@ class BucketPrograms {
   BucketPrograms() = default;
   Graph graph_;
   std::shared_ptr<Weights> weights_;
-  Options options_;
-  absl::Mutex mutex_;
-  std::map<int, std::shared_ptr<const Program>> programs_ ABSL_GUARDED_BY(mutex_);
+  int max_batch_ = 1;
+  std::vector<BucketProgram> buckets_;
 };
 
 // One thread's executors; their arenas overlap. Not thread-safe.
@@ -74,11 +77,8 @@ class BucketExecutor {
 
  private:
   BucketExecutor() = default;
-  absl::StatusOr<Executor*> Get(int batch);
-
   std::shared_ptr<BucketPrograms> programs_;
-  std::shared_ptr<Buffer> arena_;
-  std::map<int, std::unique_ptr<Executor>> executors_;
+  std::map<int, std::unique_ptr<Executor>> executors_;  // by batch
   double last_flops_ = 0;
 };
 

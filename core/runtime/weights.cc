@@ -1,6 +1,7 @@
 #include "core/runtime/weights.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -175,6 +176,15 @@ absl::StatusOr<std::vector<void*>> Weights::Prepare(const Program& program) {
     addresses.push_back(prepared_[value.key].buffer->address());
   }
   return addresses;
+}
+
+void Weights::KeepPrepared(absl::Span<const Program* const> programs) {
+  std::set<std::string> keys;
+  for (const Program* program : programs) {
+    for (const PreparedValue& value : program->prepared()) keys.insert(value.key);
+  }
+  absl::MutexLock lock(&mutex_);
+  std::erase_if(prepared_, [&](const auto& each) { return !keys.contains(each.first); });
 }
 
 absl::Status Weights::RunPrologue(const Program& program) {

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
 #include "core/backend/backend.h"
 #include "core/graph/graph.h"
 #include "core/tensor/tensor.h"
@@ -69,6 +70,9 @@ class Weights {
   // The addresses of a program's prologue results, computed now when they are missing or stale.
   // Programs with equal keys share one result. The vector is indexed as Program::prepared().
   absl::StatusOr<std::vector<void*>> Prepare(const Program& program);
+  // Frees the prologue results that none of `programs` reads. No executor of another program may
+  // be left; one that is made later computes its results again.
+  void KeepPrepared(absl::Span<const Program* const> programs);
 
  private:
   struct Prepared {

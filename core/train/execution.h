@@ -10,10 +10,6 @@
 
 namespace fovea {
 
-// The processor and the widest instruction set that the kernels use: "AMD EPYC 7B13, avx2".
-// "unknown" where the system does not tell.
-std::string DescribeCpu();
-
 // What a first attempt runs with; `config` is complete.
 v1::Execution ChooseExecution(const v1::TrainingConfig& config);
 

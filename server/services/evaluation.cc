@@ -142,9 +142,8 @@ absl::StatusOr<v1::Report> EvaluateOn(const ServedVersion& model, const DatasetS
   *report.mutable_choices() = manifest.report().choices();
 
   metrics.images_evaluated.Add(static_cast<double>(dataset->size()));
-  if (const auto program = model.programs()->Get(1); program.ok()) {
-    metrics.evaluate_flops.Add((*program)->flops() * static_cast<double>(dataset->size()));
-  }
+  const Program& single = *model.programs()->buckets().front().program;
+  metrics.evaluate_flops.Add(single.flops() * static_cast<double>(dataset->size()));
   return report;
 }
 

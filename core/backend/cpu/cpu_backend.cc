@@ -9,6 +9,7 @@
 #include "core/backend/cpu/layout_plan.h"
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/lower.h"
+#include "core/backend/cpu/onednn.h"
 #include "core/backend/host_memory.h"
 #include "core/backend/reference/reference_kernel.h"
 #include "core/graph/op_def.h"
@@ -17,6 +18,10 @@ namespace fovea {
 namespace {
 
 using cpu::NodeView;
+
+// Of the kernels and layout plans here and of the passes for them. Raised when one becomes faster
+// or slower, so that the plans of served nets are timed anew.
+constexpr int kKernelVersion = 1;
 
 template <typename... Fs>
 struct Overload : Fs... {
@@ -107,6 +112,11 @@ absl::StatusOr<Lowered> LowerFast(const NodeView& view, const CompileOptions& op
 class Cpu : public HostBackend {
  public:
   const char* name() const override { return "cpu"; }
+  std::string KernelVersions() const override {
+    const dnnl_version_t& library = *dnnl_version();
+    return absl::StrCat("cpu ", kKernelVersion, ", oneDNN ", library.major, ".", library.minor, ".",
+                        library.patch);
+  }
   size_t Bytes(const Type& type) const override { return cpu::LayoutBytes(type); }
 
   bool Supports(const Graph& graph, const Node& node) const override {
