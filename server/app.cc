@@ -10,16 +10,20 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "core/backend/backend.h"
+#include "core/base/cancel.h"
 #include "core/base/cpu_budget.h"
 #include "core/base/file_system.h"
 #include "core/base/log.h"
 #include "core/base/memory_budget.h"
 #include "core/base/status.h"
 #include "core/base/thread_pool.h"
+#include "core/compile/plan_cache.h"
+#include "core/compile/plan_chooser.h"
 #include "core/model/repository.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
@@ -132,6 +136,9 @@ class ServerApp : public App {
   std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<CpuSlots> slots_;
   std::unique_ptr<ResponseCache> response_cache_;
+  CancelToken stop_timing_;
+  std::unique_ptr<PlanCache> plan_cache_;
+  std::unique_ptr<PlanChooser> plans_;
   std::unique_ptr<ModelManager> models_;
   std::unique_ptr<ThreadPool> decoders_, workers_, imports_, watchers_, evaluations_;
   std::unique_ptr<Predictor> predictor_;
@@ -190,12 +197,22 @@ absl::Status ServerApp::OpenState() {
 
 absl::Status ServerApp::MakeServing(const Cores& cores) {
   slots_ = std::make_unique<CpuSlots>(cores.serving);
+  plan_cache_ = std::make_unique<PlanCache>(FileSystem::Real(), data_dir_->Below("plans"));
+  PlanChooser::Options plans;
+  plans.cache = plan_cache_.get();
+  plans.gate = [slots = slots_.get()](int cores, absl::FunctionRef<void()> work) {
+    const CpuSlots::Hold hold(*slots, cores);
+    work();
+  };
+  plans.cancel = &stop_timing_;
+  plans_ = std::make_unique<PlanChooser>(std::move(plans));
   ModelManager::Options options;
   ASSIGN_OR_RETURN(options.served.backend, FindBackend(config_.backend));
   options.served.policy = config_.batch;
   options.served.executors = cores.executors;
   options.served.width = config_.width;
   options.served.slots = slots_.get();
+  options.served.plans = plans_.get();
   options.served.metrics = &metrics_;
   if (config_.response_cache_mib > 0) {
     response_cache_ = std::make_unique<ResponseCache>(
@@ -338,6 +355,7 @@ void ServerApp::Drain() {
   const auto deadline =
       std::chrono::system_clock::now() + absl::ToChronoMilliseconds(config_.grace);
   if (server_ != nullptr) server_->Shutdown(deadline);
+  stop_timing_.Cancel();  // nobody waits for these loads any more
   if (runner_ != nullptr) runner_->Stop();
   poller_.reset();
   server_.reset();

@@ -56,6 +56,14 @@ void FillStatistics(const VersionStatistics& from, inference::ModelStatistics* t
   Fill(from.cache_miss, requests->mutable_cache_miss());
 }
 
+// "1=nhwc,2=blocked,…"
+std::string LayoutPlansOf(const ServedVersion& served) {
+  const auto append = [](std::string* out, const v1::ServedProgram& program) {
+    absl::StrAppend(out, program.batch(), "=", program.layout_plan());
+  };
+  return absl::StrJoin(served.DescribePrograms(), ",", append);
+}
+
 const char* StateName(ModelManager::State state) {
   switch (state) {
     case ModelManager::State::kServing:
@@ -170,6 +178,8 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
       config->set_max_batch_size(options_.limits.max_images);
       config->mutable_dynamic_batching();
       config->mutable_response_cache()->set_enable(model.handle->cache() != nullptr);
+      (*config->mutable_parameters())["layout_plans"].set_string_value(
+          LayoutPlansOf(*model.handle));
       const TensorSpec in = InputSpec(model), out = OutputSpec(model);
       inference::ModelInput* input = config->add_input();
       input->set_name(in.name);

@@ -152,7 +152,13 @@ class ModelsService : public v1::Models::CallbackService {
     }
     ASSIGN_OR_RETURN(const uint64_t version,
                      options_.repository->Resolve(request.name(), ref.number));
-    return Describe(request.name(), version, response);
+    RETURN_IF_ERROR(Describe(request.name(), version, response));
+    const ModelHandle live = options_.manager->Live(request.name(), version);
+    if (live == nullptr) return absl::OkStatus();
+    for (v1::ServedProgram& program : live->DescribePrograms()) {
+      *response->add_programs() = std::move(program);
+    }
+    return absl::OkStatus();
   }
 
   absl::Status DoList(const v1::ListModelsRequest& request, v1::ListModelsResponse* response) {

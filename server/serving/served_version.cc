@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/scoped_width.h"
@@ -27,42 +29,57 @@ class BucketEngine : public BatchEngine {
   const std::unique_ptr<BucketExecutor> executor_;
 };
 
-absl::StatusOr<std::unique_ptr<BatchEngine>> MakeEngine(std::shared_ptr<BucketPrograms> programs) {
+using EngineOr = absl::StatusOr<std::unique_ptr<BatchEngine>>;
+
+EngineOr MakeEngine(std::shared_ptr<BucketPrograms> programs) {
   ASSIGN_OR_RETURN(std::unique_ptr<BucketExecutor> executor,
                    BucketExecutor::Create(std::move(programs)));
   return std::make_unique<BucketEngine>(std::move(executor));
 }
 
-// The shortest of some runs on black pictures, after one that puts everything in place.
-absl::StatusOr<absl::Duration> TimeBatch(BatchEngine& engine, int count, int runs,
-                                         const std::vector<uint8_t>& pixels,
-                                         std::vector<float>& output) {
-  const std::vector<const uint8_t*> examples(count, pixels.data());
-  RETURN_IF_ERROR(engine.Run(examples, output.data()));
+struct WarmEngine {
+  std::unique_ptr<BatchEngine> engine;
+  BucketTimes times;
+};
+
+// The shortest of some runs.
+absl::StatusOr<absl::Duration> TimeBatch(BatchEngine& engine,
+                                         absl::Span<const uint8_t* const> examples, int runs,
+                                         const ServedVersion::Options& options, float* output) {
   absl::Duration shortest = absl::InfiniteDuration();
   for (int run = 0; run < runs; ++run) {
+    const CpuSlots::Hold hold(*options.slots, options.width);
     const absl::Duration begin = Clock::Real()->Elapsed();
-    RETURN_IF_ERROR(engine.Run(examples, output.data()));
+    RETURN_IF_ERROR(engine.Run(examples, output));
     shortest = std::min(shortest, Clock::Real()->Elapsed() - begin);
   }
   return shortest;
 }
 
-// Runs the model, so that the first request finds everything in place, and measures its buckets:
-// with a target for the latency all that may fit, else the smallest.
-absl::StatusOr<BucketTimes> Warm(const std::shared_ptr<BucketPrograms>& programs,
-                                 size_t example_bytes, int outputs, absl::Duration target) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<BatchEngine> engine, MakeEngine(programs));
-  const std::vector<uint8_t> pixels(example_bytes);
-  std::vector<float> output(static_cast<size_t>(programs->max_batch()) * outputs);
-  const int runs = target > absl::ZeroDuration() ? 3 : 1;
-  BucketTimes times(programs->max_batch());
-  for (int size = 1; size <= programs->max_batch(); size *= 2) {
-    ASSIGN_OR_RETURN(const absl::Duration time, TimeBatch(*engine, size, runs, pixels, output));
-    times.Learn(size, time);
-    if (2 * time > target) break;  // nor do larger ones fit
+// An engine that has run every batch size once, on black pictures, and how long batches take: with
+// a target for the latency all that may fit, else the smallest.
+absl::StatusOr<WarmEngine> MakeWarmEngine(const std::shared_ptr<BucketPrograms>& programs,
+                                          const ServedVersion::Options& options) {
+  WarmEngine warm = {nullptr, BucketTimes(programs->max_batch())};
+  {
+    const CpuSlots::Hold hold(*options.slots, options.width);
+    ASSIGN_OR_RETURN(warm.engine, MakeEngine(programs));
   }
-  return times;
+  const std::vector<uint8_t> pixels(programs->example_bytes());
+  std::vector<float> output(programs->row_count() * programs->max_batch());
+  const absl::Duration target = options.policy.target_p99;
+  bool fits = true;
+  for (const BucketProgram& bucket : programs->buckets()) {
+    const std::vector<const uint8_t*> examples(bucket.batch, pixels.data());
+    RETURN_IF_ERROR(TimeBatch(*warm.engine, examples, 1, options, output.data()).status());
+    if (!fits) continue;
+    const int runs = target > absl::ZeroDuration() ? 3 : 1;
+    ASSIGN_OR_RETURN(const absl::Duration time,
+                     TimeBatch(*warm.engine, examples, runs, options, output.data()));
+    warm.times.Learn(bucket.batch, time);
+    fits = 2 * time <= target;  // else larger ones do not either
+  }
+  return warm;
 }
 
 // What the version is served in on this machine: where that takes instructions it lacks, FP32.
@@ -77,13 +94,34 @@ DType ComputeTypeHere(const v1::ModelManifest& manifest, const Backend& backend)
 }
 
 // The golden examples, all in one batch and through the buckets that serve.
-absl::Status CheckParity(const v1::Golden& golden,
-                         const std::shared_ptr<BucketPrograms>& programs) {
-  ASSIGN_OR_RETURN(const std::unique_ptr<BatchEngine> engine, MakeEngine(programs));
-  return CheckGolden(golden, programs->example_bytes(), static_cast<size_t>(programs->row_count()),
+absl::Status CheckParity(const v1::Golden& golden, const BucketPrograms& programs,
+                         const ServedVersion::Options& options, BatchEngine& engine) {
+  return CheckGolden(golden, programs.example_bytes(), static_cast<size_t>(programs.row_count()),
                      [&](absl::Span<const uint8_t* const> examples, float* outputs) {
-                       return engine->Run(examples, outputs);
+                       const CpuSlots::Hold hold(*options.slots, options.width);
+                       return engine.Run(examples, outputs);
                      });
+}
+
+// Gives the engine that is there to the executor that first asks, and makes the others theirs.
+Batcher::EngineFactory EnginesOf(std::shared_ptr<BucketPrograms> programs,
+                                 std::unique_ptr<BatchEngine> warm) {
+  struct First {
+    absl::Mutex mutex;
+    std::unique_ptr<BatchEngine> engine ABSL_GUARDED_BY(mutex);
+  };
+  auto first = std::make_shared<First>();
+  {
+    absl::MutexLock lock(&first->mutex);
+    first->engine = std::move(warm);
+  }
+  return [programs = std::move(programs), first]() -> EngineOr {
+    {
+      absl::MutexLock lock(&first->mutex);
+      if (first->engine != nullptr) return std::move(first->engine);
+    }
+    return MakeEngine(programs);
+  };
 }
 
 }  // namespace
@@ -110,6 +148,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   buckets.max_batch = options.policy.max_batch;
   buckets.compile.width = options.width;
   buckets.compile.compute_type = ComputeTypeHere(served->manifest_, *options.backend);
+  buckets.plans = options.plans;
   ASSIGN_OR_RETURN(served->programs_,
                    BucketPrograms::Create(std::move(model.graph), std::move(weights), buckets));
   const size_t example_bytes = served->programs_->example_bytes();
@@ -118,9 +157,8 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
         absl::StrCat("model \"", served->name(), "\": its graph takes ", example_bytes,
                      " bytes an image, its preprocessing gives ", served->shape_.bytes()));
   }
-  ASSIGN_OR_RETURN(const BucketTimes times, Warm(served->programs_, example_bytes,
-                                                 served->outputs(), options.policy.target_p99));
-  RETURN_IF_ERROR(CheckParity(model.golden, served->programs_));
+  ASSIGN_OR_RETURN(WarmEngine warm, MakeWarmEngine(served->programs_, options));
+  RETURN_IF_ERROR(CheckParity(model.golden, *served->programs_, options, *warm.engine));
 
   served->metrics_ = options.metrics->ForModel(served->name());
   if (options.cache != nullptr) {
@@ -130,7 +168,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   batcher.name = served->name();
   batcher.policy = options.policy;
   batcher.policy.max_batch = served->programs_->max_batch();
-  batcher.times = times;
+  batcher.times = warm.times;
   batcher.executors = options.executors;
   batcher.width = options.width;
   batcher.example_bytes = example_bytes;
@@ -140,8 +178,22 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   batcher.metrics = options.metrics->predict;
   batcher.model_metrics = served->metrics_;
   served->batcher_ = std::make_unique<Batcher>(
-      std::move(batcher), [programs = served->programs_] { return MakeEngine(programs); });
+      std::move(batcher), EnginesOf(served->programs_, std::move(warm.engine)));
   return served;
+}
+
+std::vector<v1::ServedProgram> ServedVersion::DescribePrograms() const {
+  std::vector<v1::ServedProgram> described;
+  for (const BucketProgram& bucket : programs_->buckets()) {
+    const std::vector<Step>& steps = bucket.program->steps();
+    const auto is_reorder = [](const Step& step) { return step.op == "Reorder"; };
+    v1::ServedProgram& each = described.emplace_back();
+    each.set_batch(bucket.batch);
+    each.set_layout_plan(LayoutPlanName(bucket.program->layout_plan()));
+    each.set_seconds(bucket.seconds);
+    each.set_reorders(std::count_if(steps.begin(), steps.end(), is_reorder));
+  }
+  return described;
 }
 
 }  // namespace fovea

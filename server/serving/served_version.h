@@ -15,6 +15,7 @@
 #include "core/compile/buckets.h"
 #include "core/data/image.h"
 #include "core/model/model.h"
+#include "fovea/v1/models.pb.h"
 #include "server/serving/batcher.h"
 #include "server/serving/response_cache.h"
 #include "server/serving/version_statistics.h"
@@ -32,10 +33,12 @@ class ServedVersion {
     CpuSlots* slots = nullptr;
     Metrics* metrics = nullptr;
     ResponseCache* cache = nullptr;  // null: none
+    PlanChooser* plans = nullptr;    // null: every batch runs by the backend's default plan
   };
 
-  // Compiles the model, runs it and measures it. InvalidArgument, Unimplemented, ResourceExhausted
-  // as the compiler and the backend say.
+  // Compiles the model for every batch size, runs each on cores of `slots` and measures it.
+  // InvalidArgument, Unimplemented, ResourceExhausted, Cancelled as the compiler, the backend and
+  // `plans` say. FailedPrecondition: its answers are not those it was published with.
   static absl::StatusOr<std::unique_ptr<ServedVersion>> Load(Model model, const Options& options);
 
   const std::string& name() const { return manifest_.name(); }
@@ -58,6 +61,8 @@ class ServedVersion {
   const ModelMetrics& metrics() const { return metrics_; }
   VersionStatistics& statistics() const { return *statistics_; }
   const std::shared_ptr<BucketPrograms>& programs() const { return programs_; }
+  // What runs each batch size, for people; rising.
+  std::vector<v1::ServedProgram> DescribePrograms() const;
 
  private:
   ServedVersion() = default;

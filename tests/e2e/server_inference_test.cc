@@ -259,6 +259,8 @@ TEST_F(InferenceTest, DescribesServerAndModels) {
   EXPECT_EQ(config.config().max_batch_size(), 256);
   EXPECT_EQ(config.config().input(0).data_type(), inference::TYPE_STRING);
   EXPECT_THAT(config.config().input(0).dims(), ElementsAre(1));
+  EXPECT_THAT(config.config().parameters().at("layout_plans").string_value(),
+              StartsWith("1=nhwc,2=nhwc,4="));  // a perceptron's plans come to the same
 }
 
 TEST_F(InferenceTest, CountsWhatBecameOfRequests) {

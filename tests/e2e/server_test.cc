@@ -92,10 +92,13 @@ TEST_F(ServerTest, TrainsEvaluatesPredictsAndDeletes) {
   ASSERT_EQ(Text(models_->Get(Context().get(), get, &model)), "OK");
   EXPECT_EQ(model.state(), v1::MODEL_STATE_SERVING);
   EXPECT_GT(model.total_parameters(), 0u);
+  ASSERT_GT(model.programs_size(), 1);
+  EXPECT_EQ(model.programs(1).batch(), 2u);
   EXPECT_EQ(model.training().job_id(), id);
   v1::ListModelsResponse listed;
   ASSERT_EQ(Text(models_->List(Context().get(), {}, &listed)), "OK");
-  EXPECT_EQ(listed.models_size(), 1);
+  ASSERT_EQ(listed.models_size(), 1);
+  EXPECT_EQ(listed.models(0).programs_size(), 0);
 
   EXPECT_EQ(Metric("fovea_images_predicted_total{model=\"tiny\"}"), 2);
   EXPECT_EQ(Metric("fovea_images_evaluated_total"), 6);

@@ -32,6 +32,7 @@ class ModelManagerTest : public ::testing::Test {
     options.served.policy.max_batch = 4;
     options.served.slots = &slots_;
     options.served.metrics = &metrics_;
+    options.served.plans = &plans_;
     options.metrics = &metrics_;
     options.max_on_demand = 1;
     options.on_health = [this](const std::string& model, bool serving) {
@@ -67,6 +68,8 @@ class ModelManagerTest : public ::testing::Test {
   TempDir folder_;
   Metrics metrics_;
   CpuSlots slots_{2};
+  const PlanCache plan_cache_{FileSystem::Real(), folder_.File("plans")};
+  PlanChooser plans_{PlanChooser::Options{.cache = &plan_cache_}};
   ModelRepository repository_{FileSystem::Real(), folder_.File("models")};
   absl::Mutex mutex_;
   std::map<std::string, bool> health_ ABSL_GUARDED_BY(mutex_);

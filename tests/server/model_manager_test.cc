@@ -27,6 +27,20 @@ TEST_F(ModelManagerTest, LoadsTheNewestVersionAtStart) {
   EXPECT_TRUE(at_once);
 }
 
+TEST_F(ModelManagerTest, AServedVersionTellsTheProgramOfEveryBatch) {
+  Publish();
+  StartAndWait();
+  const ModelHandle served = *manager_->AcquireBlocking("digits", std::nullopt);
+  const std::vector<v1::ServedProgram> programs = served->DescribePrograms();
+  ASSERT_EQ(programs.size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(programs[i].batch(), 1u << i);
+    EXPECT_EQ(programs[i].layout_plan(), "nhwc");  // on the reference backend all are the same
+    EXPECT_EQ(programs[i].reorders(), 0u);
+  }
+  EXPECT_TRUE(FileSystem::Real()->Exists(folder_.File("plans")));
+}
+
 TEST_F(ModelManagerTest, APublishedVersionTakesOverAndTheOldOneFinishesItsRequests) {
   Publish();
   StartAndWait();
