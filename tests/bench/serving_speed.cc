@@ -29,6 +29,7 @@
 #include "core/backend/cpu/cpu_backend.h"
 #include "core/base/random.h"
 #include "core/compile/compile.h"
+#include "core/compile/plan_chooser.h"
 #include "core/model/model.h"
 #include "core/nets/net.h"
 #include "core/onnx/export.h"
@@ -54,10 +55,12 @@ struct Variant {
   DType compute_type;
   LayoutPlan plan;
 };
+// fp32_auto has the plan that a server would choose, by timing.
 constexpr Variant kVariants[] = {
     {"fp32_nhwc", DType::kF32, LayoutPlan::kNhwc},
     {"fp32_blocked", DType::kF32, LayoutPlan::kBlocked},
     {"fp32_blocked_winograd", DType::kF32, LayoutPlan::kBlockedWinograd},
+    {"fp32_auto", DType::kF32, LayoutPlan::kDefault},
     {"bf16_nhwc", DType::kBF16, LayoutPlan::kNhwc},
     {"bf16_blocked", DType::kBF16, LayoutPlan::kBlocked},
 };
@@ -83,15 +86,27 @@ struct Served {
   std::shared_ptr<Weights> weights;
 };
 
+absl::StatusOr<std::shared_ptr<const Program>> CompileAs(const Variant& variant, const Case& c,
+                                                         const Served& served) {
+  CompileOptions compile;
+  compile.layout_plan = variant.plan;
+  compile.compute_type = variant.compute_type;
+  if (variant.plan != LayoutPlan::kDefault) return Compile(served.graph, CpuBackend(), compile);
+  PlanChooser plans({});
+  const auto chosen = plans.Choose(served.graph, {c.batch}, served.weights, compile);
+  if (!chosen.ok()) return chosen.status();
+  const std::shared_ptr<const Program>& program = chosen->front().program;
+  std::fprintf(stderr, "%s %s: %s\n", c.Name().c_str(), variant.name,
+               LayoutPlanName(program->layout_plan()));
+  return program;
+}
+
 // A compiled net with random pixels.
 class Step {
  public:
   static absl::StatusOr<std::unique_ptr<Step>> Create(const Case& c, const Variant& variant) {
-    Served served(c);
-    CompileOptions compile;
-    compile.layout_plan = variant.plan;
-    compile.compute_type = variant.compute_type;
-    auto program = Compile(std::move(served.graph), CpuBackend(), compile);
+    const Served served(c);
+    const auto program = CompileAs(variant, c, served);
     if (!program.ok()) return program.status();
     std::unique_ptr<Step> step(new Step);
     step->executor_ = OrDie(Executor::Create(*program, served.weights));
