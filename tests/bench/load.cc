@@ -42,7 +42,7 @@
 namespace fovea::bench {
 namespace {
 
-constexpr double kPatience = 30;     // seconds
+constexpr double kPatience = 120;    // seconds
 constexpr double kTolerance = 1e-3;  // of a probability: batches of different sizes round otherwise
 
 struct Options {

@@ -102,7 +102,8 @@ class Engine:
 
     def __init__(self, net, requests):
         self._process = subprocess.Popen([bench("engine_with_decode"), net, *requests],
-                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                         env={**os.environ, "GOMP_SPINCOUNT": "1000"})  # as the server
         self.arrangement = self._process.stdout.readline().split()[-1]
 
     def __enter__(self):
@@ -255,10 +256,10 @@ def import_pictures(server, count=4000):
 
 
 def start_training(server):
-    """The job, once its first epoch has ended."""
+    """The job, once it trains."""
     job = json.loads(server.fovea("--json", "train", "pictures", "--net", "resnet20", "--epochs",
-                                  "1000", "--detach").splitlines()[0])["id"]
-    while json.loads(server.fovea("--json", "jobs", "get", job)).get("epochs_done", 0) < 1:
+                                  "1000", "--detach").splitlines()[0])["job_id"]
+    while "progress" not in json.loads(server.fovea("--json", "jobs", "get", job)):
         time.sleep(0.2)
     return job
 
