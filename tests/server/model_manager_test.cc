@@ -166,10 +166,11 @@ TEST_F(PredictorTest, DoesNotDecodeWhatIsLate) {
 
 TEST_F(PredictorTest, PixelsOfTheModelsShapeDoNotWaitForDecoding) {
   Publish();
-  absl::Notification go_on;
-  pool_.Schedule([&] { go_on.WaitForNotification(); });
+  // Shared: the task may outlive the test's body.
+  const auto go_on = std::make_shared<absl::Notification>();
+  pool_.Schedule([go_on] { go_on->WaitForNotification(); });
   const PredictResult result = Predict({{pixels_, PixelShape{4, 4, 1}}});
-  go_on.Notify();
+  go_on->Notify();
   EXPECT_TRUE(result.status.ok()) << result.status;
 }
 
