@@ -55,7 +55,7 @@ struct Variant {
   DType compute_type;
   LayoutPlan plan;
 };
-// fp32_auto has the plan that a server would choose, by timing.
+// Those named auto have the plan that a server would choose, by timing.
 constexpr Variant kVariants[] = {
     {"fp32_nhwc", DType::kF32, LayoutPlan::kNhwc},
     {"fp32_blocked", DType::kF32, LayoutPlan::kBlocked},
@@ -63,6 +63,7 @@ constexpr Variant kVariants[] = {
     {"fp32_auto", DType::kF32, LayoutPlan::kDefault},
     {"bf16_nhwc", DType::kBF16, LayoutPlan::kNhwc},
     {"bf16_blocked", DType::kBF16, LayoutPlan::kBlocked},
+    {"bf16_auto", DType::kBF16, LayoutPlan::kDefault},
 };
 
 Net MakeNet(const std::string& name, int batch) {

@@ -24,7 +24,7 @@ import sys
 import engine
 import service
 
-VARIANTS = {"fp32": "fp32_auto", "bf16": "bf16_blocked"}
+VARIANTS = {"fp32": "fp32_auto", "bf16": "bf16_auto"}
 PACKAGES = ["onnxruntime", "openvino", "torch", "torchvision", "onnx", "numpy"]
 
 
