@@ -26,6 +26,7 @@
 #include "core/base/scoped_width.h"
 #include "core/base/thread_pool.h"
 #include "core/compile/buckets.h"
+#include "core/compile/plan_chooser.h"
 #include "core/data/decode.h"
 #include "core/data/preprocess.h"
 #include "fovea/v1/classifier.pb.h"
@@ -73,6 +74,8 @@ class Engine {
       auto& programs = width == 1 ? narrow_ : wide_;
       BucketPrograms::Options options;
       options.compile.width = width;
+      PlanChooser plans({});  // as the server does
+      options.plans = &plans;
       const ScopedWidth scoped(width);
       programs = OrDie(BucketPrograms::Create(
           model_.graph, OrDie(MakeWeights(model_, *OrDie(FindBackend("cpu")))), options));
