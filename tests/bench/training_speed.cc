@@ -33,11 +33,12 @@
 #include "core/runtime/weights.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/or_die.h"
+#include "tests/bench/turns.h"
 
 namespace fovea::bench {
 namespace {
 
-constexpr int kLabels = 10, kMinRounds = 5, kProfileRuns = 20;
+constexpr int kLabels = 10, kProfileRuns = 20;
 
 struct Case {
   std::string net;
@@ -146,44 +147,10 @@ class Step {
   Tensor pixels_, targets_, example_weights_, loss_;
 };
 
-struct Measured {
-  const Variant* variant;
-  std::unique_ptr<Step> step;
-  std::vector<double> seconds, over_first;
-};
-
-std::vector<Measured> CreateSteps(const Case& c) {
-  std::vector<Measured> all;
-  for (const Variant& variant : kVariants) {
-    auto step = Step::Create(c, variant);
-    if (absl::IsFailedPrecondition(step.status())) {
-      std::fprintf(stderr, "%s: %s\n", variant.name, std::string(step.status().message()).c_str());
-      continue;
-    }
-    all.push_back({&variant, OrDie(std::move(step)), {}, {}});
-    all.back().step->Run();  // the first touches memory
-  }
-  return all;
-}
-
 void Run(const Case& c, double seconds, bool profile) {
-  std::vector<Measured> all = CreateSteps(c);
-  const double start = Now();
-  for (int round = 0;
-       round < kMinRounds || Now() - start < seconds * static_cast<double>(all.size()); ++round) {
-    for (Measured& measured : all) {
-      measured.seconds.push_back(measured.step->Run());
-      measured.over_first.push_back(all.front().seconds.back() / measured.seconds.back());
-    }
-  }
-  for (Measured& measured : all) {
-    const std::string name = absl::StrCat(c.Name(), ".", measured.variant->name);
-    Print(name + ".images_per_second", c.batch / Median(measured.seconds));
-    if (&measured == &all.front()) continue;
-    Print(absl::StrCat(name, ".over_", all.front().variant->name), Median(measured.over_first));
-  }
+  const auto all = TakeTurns<Step>(c, absl::MakeConstSpan(kVariants), seconds);
   if (!profile) return;
-  for (Measured& measured : all) {
+  for (const auto& measured : all) {
     std::fprintf(stderr, "%s %s\n", c.Name().c_str(), measured.variant->name);
     std::vector<std::pair<double, std::string>> sorted;
     for (const auto& [op, taken] : measured.step->Profile()) sorted.emplace_back(taken, op);
@@ -195,27 +162,7 @@ void Run(const Case& c, double seconds, bool profile) {
 }
 
 int Serve(const Case& c, const std::string& name) {
-  const auto* variant = std::find_if(std::begin(kVariants), std::end(kVariants),
-                                     [&](const Variant& v) { return v.name == name; });
-  if (variant == std::end(kVariants)) {
-    std::fprintf(stderr, "found no variant \"%s\"\n", name.c_str());
-    return 1;
-  }
-  auto step = Step::Create(c, *variant);
-  if (!step.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(step.status().message()).c_str());
-    return 1;
-  }
-  (*step)->Run();
-  (*step)->Run();
-  std::printf("ready %d %s\n", c.batch, variant->name);
-  std::fflush(stdout);
-  for (int read = std::getchar(); read != EOF; read = std::getchar()) {
-    if (read != '\n') continue;
-    std::printf("%.6f\n", (*step)->Run());
-    std::fflush(stdout);
-  }
-  return 0;
+  return ServeSteps<Step>(c, absl::MakeConstSpan(kVariants), name);
 }
 
 Case ParseCase(const std::string& text) {

@@ -11,48 +11,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+
+from stepper import Stepper
 
 NETS = ("resnet50", "resnet18", "mobilenet_v2")
 BATCHES = (1, 8, 32)
 PEERS = {"fp32": ("onnxruntime", "openvino", "torch"), "bf16": ("openvino", "torch")}
-TURNS, TURN_SECONDS = 7, 0.6
-REST = 0.2  # seconds between turns: threads of the other processes stop spinning
-# glibc's malloc returns large blocks to the system and fetches them anew in every step of PyTorch's,
-# which costs it up to a third; these keep them.
-KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**32)}
-
-
-class Stepper:
-    """A process that answers a line with the seconds of one step."""
-
-    def __init__(self, command):
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=sys.stderr, text=True,
-                                         env={**os.environ, **KEEP_MEMORY})
-        ready = self._process.stdout.readline().split()
-        if ready[:1] != ["ready"]:
-            self._process.wait()
-            raise RuntimeError(f"{' '.join(command)}: exit code {self._process.returncode}")
-        self.setting = " ".join(ready[2:])
-
-    def close(self):
-        self._process.stdin.close()
-        self._process.wait()
-
-    def turn(self):
-        """Median seconds of some steps, without the first."""
-        time.sleep(REST)
-        self._step()
-        taken, end = [], time.monotonic() + TURN_SECONDS
-        while len(taken) < 3 or time.monotonic() < end:
-            taken.append(self._step())
-        return statistics.median(taken)
-
-    def _step(self):
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        return float(self._process.stdout.readline())
+TURNS, STEPS, TURN_SECONDS = 7, 3, 0.6
 
 
 def start_peers(python, precision, net, batch, file):
@@ -61,7 +26,7 @@ def start_peers(python, precision, net, batch, file):
     for name in PEERS[precision]:
         command = [python, os.path.join(here, "peer.py"), name, precision, str(batch), net, file]
         try:
-            peers[name] = Stepper(command)
+            peers[name] = Stepper(command, sys.stderr)
         except RuntimeError as error:
             print(f"skipped {name}: {error}", file=sys.stderr)
     return peers
@@ -70,10 +35,11 @@ def start_peers(python, precision, net, batch, file):
 def cell(program, python, variant, net, batch, file):
     """(name, value) of one net and batch; the ratio to the best peer last."""
     precision = variant.split("_")[0]
-    ours = Stepper([program, "--serve-step", variant, f"{net}:{batch}"])
+    ours = Stepper([program, "--serve-step", variant, f"{net}:{batch}"], sys.stderr)
     peers = start_peers(python, precision, net, batch, file)
     try:
-        turns = [(ours.turn(), {name: peer.turn() for name, peer in peers.items()})
+        turns = [(ours.turn(STEPS, TURN_SECONDS),
+                  {name: peer.turn(STEPS, TURN_SECONDS) for name, peer in peers.items()})
                  for _ in range(TURNS)]
     finally:
         for process in [ours, *peers.values()]:

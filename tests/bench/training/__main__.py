@@ -18,6 +18,9 @@ import os
 import subprocess
 import sys
 
+# For stepper, which the benchmarks share.
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+# pylint: disable=wrong-import-position
 import fashion_mnist
 import imbalance
 import speed
