@@ -119,6 +119,7 @@ class ServerApp : public App {
   void MakeServices(const Cores& cores);
   absl::Status Listen();
   void SetHealth(const std::string& service, bool serving);
+  void LetClientsReadTheEnd();
   // Whether every model has been tried, and the server is not draining.
   bool IsReady();
   absl::Status CheckUnused(const std::string& dataset);
@@ -341,6 +342,15 @@ absl::Status ServerApp::CheckUnused(const std::string& dataset) {
       "data set \"", dataset, "\" is used by unfinished job ", *job, ", expected none"));
 }
 
+// A connection that is closed while requests of its client lie unread is reset, and the client may
+// then lose the answers and the status that it has not read yet. So the connections stay open until
+// the clients have heard that their streams ended, and what they sent meanwhile was read.
+void ServerApp::LetClientsReadTheEnd() {
+  constexpr absl::Duration kLongestEnd = absl::Seconds(5), kOnTheWay = absl::Milliseconds(250);
+  streams_.AwaitEnd(std::min(kLongestEnd, config_.grace));
+  absl::SleepFor(std::min(kOnTheWay, config_.grace));
+}
+
 void ServerApp::Drain() {
   {
     absl::MutexLock lock(&health_mutex_);
@@ -350,10 +360,11 @@ void ServerApp::Drain() {
   }
   LogInfo("server drains");
   job_feed_.Close();
-  streams_.BeginDrain();
+  const size_t streams = streams_.BeginDrain();
   if (runner_ != nullptr) runner_->BeginStop();
   const auto deadline =
       std::chrono::system_clock::now() + absl::ToChronoMilliseconds(config_.grace);
+  if (streams > 0) LetClientsReadTheEnd();
   if (server_ != nullptr) server_->Shutdown(deadline);
   stop_timing_.Cancel();  // nobody waits for these loads any more
   if (runner_ != nullptr) runner_->Stop();

@@ -1,13 +1,15 @@
 // OpenStreams: the streams of requests that are open, which would go on for as long as their
-// clients like: a drain tells them to end. Thread-safe.
+// clients like: a drain tells them to end, and waits for it. Thread-safe.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 namespace fovea {
 
@@ -32,7 +34,8 @@ class OpenStreams {
     absl::MutexLock lock(&mutex_);
     streams_.erase(stream);
   }
-  void BeginDrain() {
+  // Tells every stream to end. Returns how many there are.
+  size_t BeginDrain() {
     std::vector<std::shared_ptr<Stream>> open;
     {
       absl::MutexLock lock(&mutex_);
@@ -43,6 +46,13 @@ class OpenStreams {
     for (const std::shared_ptr<Stream>& stream : open) {
       if (stream != nullptr) stream->BeginDrain();
     }
+    return open.size();
+  }
+  // Returns once every stream has ended, and at the latest after `longest`.
+  void AwaitEnd(absl::Duration longest) {
+    absl::MutexLock lock(&mutex_);
+    const auto ended = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return streams_.empty(); };
+    mutex_.AwaitWithTimeout(absl::Condition(&ended), longest);
   }
 
  private:
