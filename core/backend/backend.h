@@ -20,6 +20,8 @@
 
 namespace fovea {
 
+struct Quantization;  // core/graph/quantization.h
+
 // Which whole-graph layout plan Prepare follows, where a backend knows several.
 // kBlockedWinograd: kBlocked, with Winograd's algorithm for the convolutions that gain by it: a
 // mix, convolution by convolution, by a rule on their shapes. Where none gains, it is kBlocked.
@@ -31,9 +33,11 @@ const char* LayoutPlanName(LayoutPlan plan);  // "default", "nhwc", …
 struct CompileOptions {
   bool training = false;  // keep the passes of training graphs; primitives kept for backward
   LayoutPlan layout_plan = LayoutPlan::kDefault;
-  // What an f32 graph computes in where the backend can: kF32, or kBF16, in which parameters, their
-  // gradients, statistics, losses, updates, inputs and outputs stay f32.
+  // What an f32 graph computes in where the backend can: kF32; kBF16, in which parameters, their
+  // gradients, statistics, losses, updates, inputs and outputs stay f32; or, for inference, kI8, in
+  // which convolutions and dense layers multiply integers of 8 bits.
   DType compute_type = DType::kF32;
+  std::shared_ptr<const Quantization> quantization = nullptr;  // with kI8
   // Threads that will run the program; primitives are created for it. 0: all of the CPU budget.
   int width = 0;
   // Accept a convolution or dense that only a slow kernel can run.

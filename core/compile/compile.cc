@@ -8,6 +8,7 @@
 #include "core/base/status.h"
 #include "core/compile/passes.h"
 #include "core/compile/program_builder.h"
+#include "core/compile/quantize.h"
 
 namespace fovea {
 namespace {
@@ -55,7 +56,32 @@ absl::Status RunPasses(absl::Span<const Pass> passes, Graph& graph, const Backen
   return Verify(graph);
 }
 
+// Rewrites the graph for what it shall compute in.
+absl::Status RunTypePasses(const CompileOptions& options, Graph& graph, const Backend& backend) {
+  switch (options.compute_type) {
+    case DType::kBF16:
+      return RunPasses(kMixedPrecisionPasses, graph, backend);
+    case DType::kI8: {
+      if (options.training || options.quantization == nullptr) {
+        return absl::InvalidArgumentError(
+            "compute_type i8 is for inference by a quantization, found no quantization or "
+            "training");
+      }
+      RETURN_IF_ERROR(QuantizeProducts(graph, backend, *options.quantization));
+      graph.Prune();
+      return Verify(graph);
+    }
+    default:
+      if (options.training || !options.optimize) return absl::OkStatus();
+      return RunPasses(kF32InferencePasses, graph, backend);
+  }
+}
+
 }  // namespace
+
+absl::Status RunInferencePasses(Graph& graph, const Backend& backend) {
+  return RunPasses(kInferencePasses, graph, backend);
+}
 
 absl::StatusOr<std::shared_ptr<const Program>> Compile(Graph graph, const Backend& backend,
                                                        const CompileOptions& given) {
@@ -64,17 +90,10 @@ absl::StatusOr<std::shared_ptr<const Program>> Compile(Graph graph, const Backen
   const ScopedWidth width(options.width);
   RETURN_IF_ERROR(Verify(graph));
   if (options.optimize) {
-    const absl::Span<const Pass> passes = options.training
-                                              ? absl::Span<const Pass>(kTrainingPasses)
-                                              : absl::Span<const Pass>(kInferencePasses);
-    RETURN_IF_ERROR(RunPasses(passes, graph, backend));
-    if (!options.training && options.compute_type == DType::kF32) {
-      RETURN_IF_ERROR(RunPasses(kF32InferencePasses, graph, backend));
-    }
+    RETURN_IF_ERROR(options.training ? RunPasses(kTrainingPasses, graph, backend)
+                                     : RunInferencePasses(graph, backend));
   }
-  if (options.compute_type == DType::kBF16) {
-    RETURN_IF_ERROR(RunPasses(kMixedPrecisionPasses, graph, backend));
-  }
+  RETURN_IF_ERROR(RunTypePasses(options, graph, backend));
   ASSIGN_OR_RETURN(graph, backend.Prepare(std::move(graph), options));
   if (absl::Status status = Verify(graph); !status.ok()) {
     return Annotate(status, absl::StrCat("as prepared by backend \"", backend.name(), "\""));

@@ -15,9 +15,10 @@ absl::Status CheckBf16(const Backend& backend);
 
 // Compiles `graph` for `backend`. An inference graph (options.training false) goes through the
 // inference passes, and its nodes that depend on parameters and states only become the prologue.
-// InvalidArgument: the graph does not verify. FailedPrecondition: compute_type is bf16, in which
-// the backend does not compute on this machine. Unimplemented: a node has no kernel there, or
-// (unless allow_slow_kernels) a convolution or dense only a slow one. Thread-safe.
+// InvalidArgument: the graph does not verify, or compute_type is i8 in training or without a
+// quantization. FailedPrecondition: compute_type is bf16 or i8, in which the backend does not
+// compute on this machine. Unimplemented: a node has no kernel there, or (unless
+// allow_slow_kernels) a convolution or dense only a slow one. Thread-safe.
 absl::StatusOr<std::shared_ptr<const Program>> Compile(Graph graph, const Backend& backend,
                                                        const CompileOptions& options);
 

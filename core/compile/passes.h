@@ -10,6 +10,9 @@ namespace fovea {
 
 // ---- Inference.
 
+// The passes of every inference graph, in their order.
+absl::Status RunInferencePasses(Graph& graph, const Backend& backend);
+
 // Dropout does nothing in inference: its readers read its input.
 absl::Status PruneDropout(Graph& graph, const Backend& backend);
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/check.h"
+#include "core/base/sha256.h"
 #include "core/base/status.h"
 #include "core/compile/memory_plan.h"
 #include "core/graph/op_def.h"
@@ -16,6 +17,11 @@ bool IsView(const Node& node) { return std::holds_alternative<Reshape>(node.attr
 // A convolution or dense: an op that must not run on a slow kernel unnoticed.
 bool IsHeavy(const Graph& graph, const Node& node) {
   return OpOf(node.attrs).flops(node, graph.InputTypes(node)) > 0;
+}
+
+// Empty for nodes without constants.
+std::string ConstantsKey(const Node& node) {
+  return node.constants.empty() ? "" : Sha256Hex(ConstantsToText(node.constants));
 }
 
 bool IsSlow(const std::string& kernel_name) { return kernel_name.find("ref") != std::string::npos; }
@@ -203,8 +209,8 @@ std::string ProgramBuilder::PreparedKey(ValueId value) const {
   const Node& node = graph_.nodes()[producer];
   const size_t output =
       std::find(node.outputs.begin(), node.outputs.end(), value) - node.outputs.begin();
-  std::string key =
-      absl::StrCat(AttrsToText(node.attrs), "#", output, ":", graph_.type(value).ToString(), "(");
+  std::string key = absl::StrCat(AttrsToText(node.attrs), ConstantsKey(node), "#", output, ":",
+                                 graph_.type(value).ToString(), "(");
   for (ValueId input : node.inputs) absl::StrAppend(&key, PreparedKey(input), ",");
   return key + ")";
 }

@@ -5,7 +5,8 @@
 // comments are logical: x [N,C,H,W], w [O,I/group,KH,KW].
 // In bf16, biases, scales, statistics and gradients of parameters stay f32 (ops/infer.h,
 // ParameterType).
-// The update rules' structs stand in update_attrs.h.
+// The update rules' structs stand in update_attrs.h, those of integers of 8 bits in
+// quantize_attrs.h.
 // To add an op: a struct here, a line in Attrs, a file in core/ops, a case in the op table.
 #pragma once
 
@@ -14,6 +15,7 @@
 #include <type_traits>
 #include <variant>
 
+#include "core/graph/quantize_attrs.h"
 #include "core/graph/update_attrs.h"
 #include "core/tensor/type.h"
 
@@ -125,10 +127,25 @@ struct BiasBackward {
   bool operator==(const BiasBackward&) const = default;
 };
 
+// Conv and Dense on quantised values: inputs x (u8 or i8), w (i8), [bias f32 [O] in units of scale
+// of x · scale of w], [residual, quantised where y is, else f32]; output y of `dtype`: f32, or u8
+// or i8 quantised. Node constants: the scales of y (1 where it is f32), of the residual (1 where
+// there is none), of x, then the O scales of w.
+struct QuantizedConv {
+  Conv conv = {};
+  DType dtype = DType::kF32;
+  bool operator==(const QuantizedConv&) const = default;
+};
+struct QuantizedDense {
+  Dense dense = {};
+  DType dtype = DType::kF32;
+  bool operator==(const QuantizedDense&) const = default;
+};
+
 enum class PoolKind : uint8_t { kMax, kAverage, kL2 };
 
 // input x [N,C,H,W]; output y, and for a training max pool also an opaque workspace. kL2: the root
-// of the sum of squares under the window.
+// of the sum of squares under the window. A max pool of inference takes u8 and i8 as well.
 struct Pool {
   PoolKind kind = PoolKind::kMax;
   Window window = {};
@@ -289,7 +306,8 @@ struct Dropout {
 };
 
 // input pixels u8 [N,H,W,C]; output [N,C,H,W] = (p / 255 − mean) / std. Node constants: the C
-// means, then the C standard deviations, as fractions of full scale.
+// means, then the C standard deviations, as fractions of full scale; with dtype i8 then the scale
+// by which the output is quantised.
 struct Normalize {
   DType dtype = DType::kF32;  // of the output; Graph::Add puts the graph's float type for kF32
   bool operator==(const Normalize&) const = default;
@@ -413,7 +431,8 @@ using Attrs =
                  AdagradDa, Adadelta, RmsProp, Ftrl, ProximalGradientDescent, ProximalAdagrad, Lion,
                  NormScale, SumGradients, MovingAverage, Reorder, Cast, ConvTranspose, PRelu,
                  PReluBackward, Mul, GateBackward, Concat, SliceChannels, GroupNorm,
-                 GroupNormBackward, LocalResponseNorm, LocalResponseNormBackward, InvertedResidual>;
+                 GroupNormBackward, LocalResponseNorm, LocalResponseNormBackward, InvertedResidual,
+                 Quantize, Dequantize, QuantizeWeights, QuantizedConv, QuantizedDense>;
 
 static_assert(std::is_trivially_copyable_v<Attrs>, "attributes are plain data");
 

@@ -116,6 +116,11 @@ void Fields(F f, const InvertedResidual& a, const InvertedResidual& d) {
   f("projection", a.projection, d.projection);
 }
 template <typename F>
+void Fields(F f, const QuantizedConv& a, const QuantizedConv& d) {
+  Fields(f, a.conv, d.conv);
+  f("dtype", a.dtype, d.dtype);
+}
+template <typename F>
 void Fields(F f, const ConvBackwardData& a, const ConvBackwardData& d) {
   Fields(f, a.forward, d.forward);
   f("input", a.input, d.input);
@@ -372,6 +377,23 @@ void Fields(F f, const Reorder& a, const Reorder& d) {
 }
 template <typename F>
 void Fields(F f, const Cast& a, const Cast& d) {
+  f("dtype", a.dtype, d.dtype);
+}
+template <typename F>
+void Fields(F f, const Quantize& a, const Quantize& d) {
+  f("dtype", a.dtype, d.dtype);
+}
+template <typename F>
+void Fields(F f, const Dequantize& a, const Dequantize& d) {
+  f("dtype", a.dtype, d.dtype);
+}
+template <typename F>
+void Fields(F f, const QuantizeWeights& a, const QuantizeWeights& d) {
+  f("has_bias", a.has_bias, d.has_bias);
+}
+template <typename F>
+void Fields(F f, const QuantizedDense& a, const QuantizedDense& d) {
+  Fields(f, a.dense, d.dense);
   f("dtype", a.dtype, d.dtype);
 }
 // The ops without attributes. An op with a field that is not listed above fails here.

@@ -136,6 +136,11 @@ FOVEA_DECLARE_OP(GroupNormBackward)
 FOVEA_DECLARE_OP(LocalResponseNorm)
 FOVEA_DECLARE_OP(LocalResponseNormBackward)
 FOVEA_DECLARE_OP(InvertedResidual)
+FOVEA_DECLARE_OP(Quantize)
+FOVEA_DECLARE_OP(Dequantize)
+FOVEA_DECLARE_OP(QuantizeWeights)
+FOVEA_DECLARE_OP(QuantizedConv)
+FOVEA_DECLARE_OP(QuantizedDense)
 #undef FOVEA_DECLARE_OP
 
 const OpDef& OpOf(const Attrs& attrs);

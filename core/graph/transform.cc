@@ -78,6 +78,9 @@ Graph WithFloatType(const Graph& graph, DType dtype) {
     if (auto* fill = std::get_if<Fill>(&node.attrs)) replace(fill->dtype);
     if (auto* normalize = std::get_if<Normalize>(&node.attrs)) replace(normalize->dtype);
     if (auto* cast = std::get_if<Cast>(&node.attrs)) replace(cast->dtype);
+    if (auto* dequantize = std::get_if<Dequantize>(&node.attrs)) replace(dequantize->dtype);
+    if (auto* conv = std::get_if<QuantizedConv>(&node.attrs)) replace(conv->dtype);
+    if (auto* dense = std::get_if<QuantizedDense>(&node.attrs)) replace(dense->dtype);
   }
   return result;
 }

@@ -72,6 +72,24 @@ absl::Status ExpectDType(absl::string_view what, const Type& type, DType expecte
       absl::StrCat(what, " is ", DTypeName(type.dtype), ", expected ", DTypeName(expected)));
 }
 
+absl::Status ExpectQuantized(absl::string_view what, DType found) {
+  if (found == DType::kU8 || found == DType::kI8) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " is ", DTypeName(found), ", expected u8 or i8"));
+}
+
+absl::Status ExpectScales(const Node& node, int64_t count) {
+  if (static_cast<int64_t>(node.constants.size()) != count) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("found ", node.constants.size(), " scales, expected ", count));
+  }
+  for (float scale : node.constants) {
+    if (scale > 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat("scale ", scale, ", expected more than 0"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ExpectActivation(const ActivationSpec& activation) {
   if (activation.kind == Activation::kLeakyRelu && activation.alpha < 0) {
     return absl::InvalidArgumentError(

@@ -28,6 +28,10 @@ absl::Status ExpectRank(absl::string_view what, const Type& type, int rank);
 absl::Status ExpectRankAtLeast(absl::string_view what, const Type& type, int rank);
 absl::Status ExpectDims(absl::string_view what, const Type& type, const Dims& expected);
 absl::Status ExpectDType(absl::string_view what, const Type& type, DType expected);
+// u8 or i8.
+absl::Status ExpectQuantized(absl::string_view what, DType found);
+// `count` constants, all above 0.
+absl::Status ExpectScales(const Node& node, int64_t count);
 absl::Status ExpectActivation(const ActivationSpec& activation);
 // No constants, or one for each of `count` classes.
 absl::Status ExpectClassWeights(const Node& node, int64_t count);

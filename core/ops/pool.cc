@@ -10,6 +10,7 @@
 #include "core/base/status.h"
 #include "core/graph/op_def.h"
 #include "core/ops/infer.h"
+#include "core/ops/quantized.h"
 #include "core/ops/reference.h"
 
 namespace fovea {
@@ -58,7 +59,10 @@ bool HasWorkspace(const Pool& pool) { return pool.kind == PoolKind::kMax && pool
 absl::StatusOr<std::vector<Type>> InferPool(const Node& node, absl::Span<const Type> inputs) {
   const auto& pool = std::get<Pool>(node.attrs);
   RETURN_IF_ERROR(ops::ExpectInputs(inputs, 1));
-  RETURN_IF_ERROR(ops::ExpectOneFloat(inputs, 1));
+  const bool takes_integers = pool.kind == PoolKind::kMax && !pool.training;
+  if (!takes_integers || !ops::IsQuantized(inputs[0].dtype)) {
+    RETURN_IF_ERROR(ops::ExpectOneFloat(inputs, 1));
+  }
   RETURN_IF_ERROR(ops::ExpectRank("input", inputs[0], 4));
   ASSIGN_OR_RETURN(const Dims y, PoolDims(pool, inputs[0].dims));
   std::vector<Type> types = {{inputs[0].dtype, y}};
@@ -163,12 +167,24 @@ int64_t ArgMax(const Window& window, const Dims& dims, const T* plane, int64_t o
   return best;
 }
 
+// Calls f as DispatchFloat, for the types of 8 bits too.
+template <typename F>
+void DispatchPooled(DType dtype, F f) {
+  if (dtype == DType::kU8) {
+    f(uint8_t{});
+  } else if (dtype == DType::kI8) {
+    f(int8_t{});
+  } else {
+    ops::DispatchFloat(dtype, f);
+  }
+}
+
 void ReferencePool(const Node& node, absl::Span<const TensorView> in,
                    absl::Span<const TensorView> out) {
   const auto& pool = std::get<Pool>(node.attrs);
   const Dims& x = in[0].type.dims;
   const Window window = EffectiveWindow(pool, x);
-  ops::DispatchFloat(in[0].type.dtype, [&](auto zero) {
+  DispatchPooled(in[0].type.dtype, [&](auto zero) {
     using T = decltype(zero);
     ForEachOutput(out[0].type.dims, [&](int64_t plane, int64_t oh, int64_t ow, int64_t index) {
       const T* input = in[0].as<T>() + plane * x[2] * x[3];

@@ -8,6 +8,7 @@
 #include "core/base/status.h"
 #include "core/graph/op_def.h"
 #include "core/ops/infer.h"
+#include "core/ops/quantized.h"
 #include "core/ops/reference.h"
 #include "core/tensor/half.h"
 
@@ -151,21 +152,23 @@ absl::StatusOr<std::vector<Type>> InferNormalize(const Node& node, absl::Span<co
   RETURN_IF_ERROR(ops::ExpectDType("pixels", inputs[0], DType::kU8));
   RETURN_IF_ERROR(ops::ExpectRank("pixels", inputs[0], 4));
   const DType dtype = std::get<Normalize>(node.attrs).dtype;
-  if (!ops::IsFloat(dtype)) {
+  const bool quantised = dtype == DType::kI8;
+  if (!ops::IsFloat(dtype) && !quantised) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the result is ", DTypeName(dtype), ", expected a floating-point type"));
+        absl::StrCat("the result is ", DTypeName(dtype), ", expected a floating-point type or i8"));
   }
   const Dims& x = inputs[0].dims;
   const size_t channels = static_cast<size_t>(x[3]);
-  if (node.constants.size() != 2 * channels) {
-    return absl::InvalidArgumentError(absl::StrCat("found ", node.constants.size(),
-                                                   " constants, expected ", channels,
-                                                   " means and as many standard deviations"));
+  if (node.constants.size() != 2 * channels + quantised) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("found ", node.constants.size(), " constants, expected ", channels,
+                     " means and as many standard deviations", quantised ? ", and a scale" : ""));
   }
-  for (size_t c = channels; c < 2 * channels; ++c) {
+  for (size_t c = channels; c < node.constants.size(); ++c) {
     if (node.constants[c] > 0) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("standard deviation ", node.constants[c], ", expected more than 0"));
+        absl::StrCat(c < 2 * channels ? "standard deviation " : "scale ", node.constants[c],
+                     ", expected more than 0"));
   }
   return std::vector<Type>{{dtype, {x[0], x[3], x[1], x[2]}}};
 }
@@ -174,16 +177,14 @@ void ReferenceNormalize(const Node& node, absl::Span<const TensorView> in,
                         absl::Span<const TensorView> out) {
   const Dims& x = in[0].type.dims;
   const int64_t channels = x[3], plane = x[1] * x[2];
-  ops::DispatchFloat(out[0].type.dtype, [&](auto zero) {
-    using T = decltype(zero);
-    for (int64_t i = 0; i < in[0].count(); ++i) {
-      const int64_t c = i % channels, pixel = i / channels;
-      const int64_t n = pixel / plane, at = pixel % plane;
-      const double fraction = in[0].as<uint8_t>()[i] / 255.0;
-      out[0].as<T>()[(n * channels + c) * plane + at] =
-          static_cast<T>((fraction - node.constants[c]) / node.constants[channels + c]);
-    }
-  });
+  const float scale = out[0].type.dtype == DType::kI8 ? node.constants.back() : 1;
+  for (int64_t i = 0; i < in[0].count(); ++i) {
+    const int64_t c = i % channels, pixel = i / channels;
+    const int64_t n = pixel / plane, at = pixel % plane;
+    const double fraction = in[0].as<uint8_t>()[i] / 255.0;
+    ops::StoreQuantized(out[0], (n * channels + c) * plane + at,
+                        (fraction - node.constants[c]) / node.constants[channels + c], scale);
+  }
 }
 
 // ---- Fill.

@@ -28,6 +28,7 @@
 #include "absl/strings/str_split.h"
 #include "core/backend/cpu/cpu_backend.h"
 #include "core/base/random.h"
+#include "core/compile/calibrate.h"
 #include "core/compile/compile.h"
 #include "core/compile/plan_chooser.h"
 #include "core/model/model.h"
@@ -65,6 +66,7 @@ constexpr Variant kVariants[] = {
     {"bf16_nhwc", DType::kBF16, LayoutPlan::kNhwc},
     {"bf16_blocked", DType::kBF16, LayoutPlan::kBlocked},
     {"bf16_auto", DType::kBF16, LayoutPlan::kDefault},
+    {"int8_auto", DType::kI8, LayoutPlan::kDefault},
 };
 
 Net MakeNet(const std::string& name, int batch) {
@@ -88,11 +90,22 @@ struct Served {
   std::shared_ptr<Weights> weights;
 };
 
+// Calibrated on noise: the time of a step does not depend on the scales.
+std::shared_ptr<const Quantization> QuantizationOf(const Served& served) {
+  const auto calibrator = OrDie(Calibrator::Create(served.graph, served.weights, 0));
+  std::vector<uint8_t> pixels(kSide * kSide * 3);
+  Random random(1);
+  for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(random.Next());
+  OrDie(calibrator->Observe(pixels.data()));
+  return std::make_shared<Quantization>(OrDie(calibrator->Find(1)));
+}
+
 absl::StatusOr<std::shared_ptr<const Program>> CompileAs(const Variant& variant, const Case& c,
                                                          const Served& served) {
   CompileOptions compile;
   compile.layout_plan = variant.plan;
   compile.compute_type = variant.compute_type;
+  if (variant.compute_type == DType::kI8) compile.quantization = QuantizationOf(served);
   if (variant.plan != LayoutPlan::kDefault) return Compile(served.graph, CpuBackend(), compile);
   PlanChooser plans({});
   const auto chosen = plans.Choose(served.graph, {c.batch}, served.weights, compile);

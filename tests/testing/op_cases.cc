@@ -21,6 +21,8 @@ DType DTypeOf(InputKind kind) {
     case InputKind::kPixels:
     case InputKind::kMask:
       return DType::kU8;
+    case InputKind::kSignedByte:
+      return DType::kI8;
     case InputKind::kInteger:
       return DType::kI64;
     default:
@@ -90,6 +92,8 @@ std::vector<double> Values(const InputSpec& spec, Random& random) {
     }
     case InputKind::kPixels:
       return Generate(count, [&] { return static_cast<double>(random.Below(256)); });
+    case InputKind::kSignedByte:
+      return Generate(count, [&] { return static_cast<double>(random.Below(255)) - 127; });
     case InputKind::kZero:
     case InputKind::kInteger:
       return std::vector<double>(static_cast<size_t>(count), 0.0);
@@ -112,6 +116,9 @@ Tensor MakeTensor(const Type& type, const InputSpec& spec, uint64_t key) {
         break;
       case DType::kU8:
         tensor.as<uint8_t>()[i] = static_cast<uint8_t>(values[i]);
+        break;
+      case DType::kI8:
+        tensor.as<int8_t>()[i] = static_cast<int8_t>(values[i]);
         break;
       case DType::kI64:
         tensor.as<int64_t>()[i] = static_cast<int64_t>(spec.scale);
@@ -202,6 +209,7 @@ const std::vector<OpCase>& OpCases() {
     AddChannelCases(*table);
     AddLossCases(*table);
     AddUpdateCases(*table);
+    AddQuantizedCases(*table);
     AddSimpleCases(*table);
     return table;
   }();
@@ -275,6 +283,8 @@ double ElementAt(const TensorView& tensor, int64_t i) {
       return tensor.as<double>()[i];
     case DType::kU8:
       return tensor.as<uint8_t>()[i];
+    case DType::kI8:
+      return tensor.as<int8_t>()[i];
     case DType::kI32:
       return tensor.as<int32_t>()[i];
     case DType::kI64:

@@ -29,9 +29,10 @@ enum class InputKind {
   kPartlyKnown,   // 0, 1 or NaN, each a third; the first is NaN
   kSparse,        // positive, but the first is 0: example weights
   kZero,
-  kPixels,   // u8
-  kMask,     // u8, 0 or 1
-  kInteger,  // i64, each element is `scale`
+  kPixels,      // u8
+  kMask,        // u8, 0 or 1
+  kSignedByte,  // i8 in [−127, 127]
+  kInteger,     // i64, each element is `scale`
 };
 
 struct InputSpec {
@@ -55,12 +56,13 @@ struct OpCase {
 const std::vector<OpCase>& OpCases();
 
 // The parts of the table.
-void AddConvCases(std::vector<OpCase>& cases);     // convolution
-void AddLayerCases(std::vector<OpCase>& cases);    // dense, pooling, batch norm
-void AddChannelCases(std::vector<OpCase>& cases);  // transposed convolution, gates, norms, concat
-void AddLossCases(std::vector<OpCase>& cases);     // softmax, losses
-void AddUpdateCases(std::vector<OpCase>& cases);   // updates and what stands around them
-void AddSimpleCases(std::vector<OpCase>& cases);   // all other ops
+void AddConvCases(std::vector<OpCase>& cases);       // convolution
+void AddLayerCases(std::vector<OpCase>& cases);      // dense, pooling, batch norm
+void AddChannelCases(std::vector<OpCase>& cases);    // transposed convolution, gates, norms, concat
+void AddLossCases(std::vector<OpCase>& cases);       // softmax, losses
+void AddUpdateCases(std::vector<OpCase>& cases);     // updates and what stands around them
+void AddQuantizedCases(std::vector<OpCase>& cases);  // integers of 8 bits
+void AddSimpleCases(std::vector<OpCase>& cases);     // all other ops
 
 // A graph with the one node "op" of a case; its inputs are named "input0", "input1", …. With
 // `gradients`, also the input "dy" for output 0 and the nodes of the op's gradient. Outputs: what

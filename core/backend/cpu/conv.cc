@@ -87,12 +87,17 @@ absl::StatusOr<PrimitiveDesc> CreateBackwardWeights(const ConvProblem& problem, 
   return CreateDesc(&op, MakeAttr(), hint.get());
 }
 
+PrimitiveAttr ForwardAttr(const ConvProblem& problem) {
+  const Conv& conv = problem.conv;
+  if (!problem.scales.has_value()) return MakeAttr(conv.has_residual, conv.activation);
+  return MakeQuantizedAttr(*problem.scales, conv.activation, conv.has_residual);
+}
+
 absl::StatusOr<PrimitiveDesc> CreateOne(const ConvProblem& problem, const Desc& x, const Desc& w,
                                         const Desc& y) {
   switch (problem.direction) {
     case Direction::kForward:
-      return CreateForward(problem, x, w, y,
-                           MakeAttr(problem.conv.has_residual, problem.conv.activation));
+      return CreateForward(problem, x, w, y, ForwardAttr(problem));
     case Direction::kBackwardData:
       return CreateBackwardData(problem, x, w, y);
     case Direction::kBackwardWeights:
@@ -152,6 +157,10 @@ std::optional<ConvProblem> ConvProblem::Of(const Graph& graph, const Node& node,
   ConvProblem problem;
   if (const auto* conv = std::get_if<Conv>(&node.attrs)) {
     problem = {Direction::kForward, *conv, in(0), in(1), out};
+  } else if (const auto* quantised = std::get_if<QuantizedConv>(&node.attrs)) {
+    problem = {Direction::kForward, quantised->conv, in(0), in(1), out};
+    problem.scales = ProductScales::Of(graph, node, quantised->conv.has_residual);
+    return problem;  // by the direct algorithm under every plan
   } else if (const auto* data = std::get_if<ConvBackwardData>(&node.attrs)) {
     problem = {Direction::kBackwardData, data->forward, out, in(1), in(0)};
   } else if (const auto* weights = std::get_if<ConvBackwardWeights>(&node.attrs)) {

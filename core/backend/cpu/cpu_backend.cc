@@ -21,7 +21,7 @@ using cpu::NodeView;
 
 // Of the kernels and layout plans here and of the passes for them. Raised when one becomes faster
 // or slower, so that the plans of served nets are timed anew.
-constexpr int kKernelVersion = 1;
+constexpr int kKernelVersion = 2;
 
 template <typename... Fs>
 struct Overload : Fs... {
@@ -37,7 +37,9 @@ bool IsProduct(const Attrs& attrs) {
                [](const ConvBackwardWeights&) { return true; }, [](const Dense&) { return true; },
                [](const DenseBackwardData&) { return true; },
                [](const DenseBackwardWeights&) { return true; },
-               [](const InvertedResidual&) { return true; }, [](const auto&) { return false; }},
+               [](const InvertedResidual&) { return true; },
+               [](const QuantizedConv&) { return true; },
+               [](const QuantizedDense&) { return true; }, [](const auto&) { return false; }},
       attrs);
 }
 
@@ -98,6 +100,10 @@ absl::StatusOr<Lowered> LowerFast(const NodeView& view, const CompileOptions& op
           [&](const ConvBackwardData&) { return cpu::LowerConv(view, options); },
           [&](const ConvTranspose&) { return cpu::LowerConvTranspose(view, options); },
           [&](const ConvBackwardWeights&) { return cpu::LowerConv(view, options); },
+          [&](const QuantizedConv&) { return cpu::LowerConv(view, options); },
+          [&](const QuantizedDense&) { return cpu::LowerDense(view, options); },
+          [&](const Quantize&) { return cpu::LowerQuantize(view); },
+          [&](const Dequantize&) { return cpu::LowerDequantize(view); },
           [&](const InvertedResidual& op) { return cpu::LowerInvertedResidual(view, op, options); },
           [&](const auto& op) -> absl::StatusOr<Lowered> {
             if constexpr (std::is_constructible_v<Update, decltype(op)>) {
@@ -127,6 +133,10 @@ class Cpu : public HostBackend {
     }
     if (const auto* op = std::get_if<InvertedResidual>(&node.attrs); op != nullptr) {
       return cpu::HasInvertedResidualKernel({graph, node}, *op);
+    }
+    if (std::holds_alternative<QuantizedConv>(node.attrs) ||
+        std::holds_alternative<QuantizedDense>(node.attrs)) {
+      return cpu::HasQuantizedKernel({graph, node});
     }
     return HasKernel(graph, node) || (HasReferenceKernel(graph, node) && !IsProduct(node.attrs));
   }

@@ -4,6 +4,8 @@
 #include "core/backend/cpu/products.h"
 #include "core/base/status.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 
 namespace fovea::cpu {
@@ -15,12 +17,22 @@ struct DenseProblem {
   Dense dense;
   Type x, w, y;
   bool training = false;
+  std::optional<ProductScales> scales = {};  // of quantised values
 
   static DenseProblem Of(const Graph& graph, const Node& node, bool training) {
     const auto in = [&](int i) { return graph.type(node.inputs[i]); };
     const Type out = graph.type(node.outputs[0]);
     if (const auto* dense = std::get_if<Dense>(&node.attrs)) {
       return {Direction::kForward, *dense, in(0), in(1), out, training};
+    }
+    if (const auto* quantised = std::get_if<QuantizedDense>(&node.attrs)) {
+      return {Direction::kForward,
+              quantised->dense,
+              in(0),
+              in(1),
+              out,
+              /*training=*/false,
+              ProductScales::Of(graph, node, quantised->dense.has_residual)};
     }
     if (std::holds_alternative<DenseBackwardData>(node.attrs)) {
       return {Direction::kBackwardData, {}, out, in(1), in(0), training};
@@ -41,10 +53,15 @@ absl::StatusOr<PrimitiveDesc> CreateForward(const DenseProblem& problem, const D
   return CreateDesc(&op, attr);
 }
 
+PrimitiveAttr ForwardAttr(const DenseProblem& problem) {
+  const Dense& dense = problem.dense;
+  if (!problem.scales.has_value()) return MakeAttr(dense.has_residual, dense.activation);
+  return MakeQuantizedAttr(*problem.scales, dense.activation, dense.has_residual);
+}
+
 absl::StatusOr<PrimitiveDesc> Create(const DenseProblem& problem, const Desc& w) {
   if (problem.direction == Direction::kForward) {
-    return CreateForward(problem, w,
-                         MakeAttr(problem.dense.has_residual, problem.dense.activation));
+    return CreateForward(problem, w, ForwardAttr(problem));
   }
   DenseProblem forward = problem;
   forward.training = true;

@@ -62,6 +62,7 @@ class Planner {
     if (conv.has_residual) RETURN_IF_ERROR(ReadToOverwrite(node, conv.has_bias ? 3 : 2, layouts.y));
     return Write(node, 0, layouts.y);
   }
+  absl::Status Visit(const QuantizedConv& op, Node& node) { return Visit(op.conv, node); }
   absl::Status Visit(const ConvBackwardData&, Node& node) {
     ASSIGN_OR_RETURN(const ConvLayouts layouts, ChooseConv(node));
     RETURN_IF_ERROR(Read(node, 0, layouts.y));
@@ -97,6 +98,7 @@ class Planner {
     if (!dense.has_residual) return absl::OkStatus();
     return ReadToOverwrite(node, dense.has_bias ? 3 : 2, kDense);
   }
+  absl::Status Visit(const QuantizedDense& op, Node& node) { return Visit(op.dense, node); }
   absl::Status Visit(const DenseBackwardData&, Node& node) { return ReadDenseWeights(node); }
   absl::Status Visit(const DenseBackwardWeights&, Node& node) {
     ASSIGN_OR_RETURN(const Layout layout, ChooseDenseWeights(graph_, node, options_.training));
@@ -169,6 +171,8 @@ class Planner {
   }
 
   absl::Status Visit(const Add&, Node& node) { return FollowInputs(node); }
+  absl::Status Visit(const Quantize&, Node& node) { return FollowInputs(node); }
+  absl::Status Visit(const Dequantize&, Node& node) { return FollowInputs(node); }
   absl::Status Visit(const Activate&, Node& node) { return FollowInputs(node); }
   absl::Status Visit(const ActivateBackward&, Node& node) { return FollowInputs(node); }
 
@@ -345,6 +349,8 @@ class Planner {
 }  // namespace
 
 LayoutPlan ResolvePlan(const CompileOptions& options) {
+  // oneDNN's products of 8 bits know no other.
+  if (options.compute_type == DType::kI8) return LayoutPlan::kNhwc;
   if (options.layout_plan != LayoutPlan::kDefault) return options.layout_plan;
   return options.training ? LayoutPlan::kBlocked : LayoutPlan::kNhwc;
 }

@@ -23,6 +23,11 @@ struct NodeView {
 bool HasBf16();
 // Whether a node with bf16 operands (layouts not yet chosen) has a fast kernel here.
 bool HasBf16Kernel(const NodeView& view);
+// Whether this processor sums products of 8 bits (VNNI). Without, oneDNN's sums of u8 by i8
+// overflow 16 bits.
+bool HasInt8();
+// Whether a QuantizedConv or QuantizedDense (layouts not yet chosen) has a fast kernel here.
+bool HasQuantizedKernel(const NodeView& view);
 // Whether oneDNN's elementwise primitive computes this activation: those with an exponential of
 // which our own loops would make a call a value.
 bool HasEltwisePrimitive(Activation kind);
@@ -43,6 +48,8 @@ absl::StatusOr<Lowered> LowerBatchNormBackward(const NodeView& view, const Batch
 absl::StatusOr<Lowered> LowerReorder(const NodeView& view);
 // A Cast between f32 and bf16 may change the layout as well.
 absl::StatusOr<Lowered> LowerCast(const NodeView& view);
+absl::StatusOr<Lowered> LowerQuantize(const NodeView& view);
+absl::StatusOr<Lowered> LowerDequantize(const NodeView& view);
 absl::StatusOr<Lowered> LowerSoftmax(const NodeView& view);
 
 absl::StatusOr<Lowered> LowerAdd(const NodeView& view, const Add& add);

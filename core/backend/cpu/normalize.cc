@@ -1,11 +1,15 @@
-// Normalize: pixels u8 [N,H,W,C] to f32 or bf16 (p / 255 − mean) / std, straight into any
-// activation layout.
+// Normalize: pixels u8 [N,H,W,C] to f32, bf16 or quantised (p / 255 − mean) / std, straight into
+// any activation layout.
+#include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/lower.h"
+#include "core/backend/reference/reference_kernel.h"
+#include "core/ops/quantized.h"
 #include "core/tensor/half.h"
 
 namespace fovea::cpu {
@@ -125,10 +129,53 @@ Lowered NormalizeOf(Layout layout, Affine affine) {
                    });
 }
 
+// Quantised, a channel's 256 pixels have 256 answers: [C][256].
+std::vector<int8_t> QuantizedPixels(int64_t channels, const std::vector<float>& constants) {
+  std::vector<int8_t> answers;
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int pixel = 0; pixel < 256; ++pixel) {
+      const float value =
+          (static_cast<float>(pixel) / 255 - constants[c]) / constants[channels + c];
+      const float q = std::nearbyint(value / constants[2 * channels]);
+      answers.push_back(
+          static_cast<int8_t>(std::clamp<float>(q, -ops::kSignedLimit, ops::kSignedLimit)));
+    }
+  }
+  return answers;
+}
+
+template <int kChannels>
+void LookUp(const uint8_t* pixels, const int8_t* answers, int8_t* y, int64_t count) {
+  for (int64_t i = 0; i < count; i += kChannels) {
+    for (int c = 0; c < kChannels; ++c) y[i + c] = answers[c * 256 + pixels[i + c]];
+  }
+}
+
+// To NHWC, as the pixels are.
+Lowered QuantizedNhwc(const Type& pixels, const std::vector<float>& constants) {
+  const int64_t channels = pixels.dims[3], count = pixels.dims.count() / channels;
+  return LowerHost("fovea:normalize_quantize",
+                   [channels, count, answers = QuantizedPixels(channels, constants)](
+                       Addresses in, Addresses out) {
+                     ParallelRanges(count, 4096, [&](int64_t begin, int64_t end) {
+                       const uint8_t* from = At<uint8_t>(in, 0) + begin * channels;
+                       int8_t* to = At<int8_t>(out, 0) + begin * channels;
+                       const int64_t values = (end - begin) * channels;
+                       if (channels == 3) return LookUp<3>(from, answers.data(), to, values);
+                       for (int64_t i = 0; i < values; ++i)
+                         to[i] = answers[i % channels * 256 + from[i]];
+                     });
+                   });
+}
+
 }  // namespace
 
 absl::StatusOr<Lowered> LowerNormalize(const NodeView& view) {
   const Type type = view.out(0);
+  if (type.dtype == DType::kI8) {
+    if (type.layout != kNhwc) return LowerReference(view.graph, view.node);
+    return QuantizedNhwc(view.in(0), view.node.constants);
+  }
   Affine affine(view.in(0), view.node.constants);
   return type.dtype == DType::kBF16 ? NormalizeOf<Bf16>(type.layout, std::move(affine))
                                     : NormalizeOf<float>(type.layout, std::move(affine));

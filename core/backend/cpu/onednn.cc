@@ -13,27 +13,6 @@
 namespace fovea::cpu {
 namespace {
 
-dnnl_data_type_t DataType(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return dnnl_f32;
-    case DType::kBF16:
-      return dnnl_bf16;
-    case DType::kF16:
-      return dnnl_f16;
-    case DType::kU8:
-      return dnnl_u8;
-    case DType::kI8:
-      return dnnl_s8;
-    case DType::kI32:
-      return dnnl_s32;
-    case DType::kF64:
-    case DType::kI64:
-      break;
-  }
-  return dnnl_data_type_undef;
-}
-
 Desc DescByTag(const Dims& dims, DType dtype, dnnl_format_tag_t tag) {
   Desc desc;
   CHECK(dnnl_memory_desc_init_by_tag(&desc, dims.rank(), dims.extents().data(), DataType(dtype),
@@ -78,6 +57,27 @@ InternedDescs& Interned() {
 }
 
 }  // namespace
+
+dnnl_data_type_t DataType(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return dnnl_f32;
+    case DType::kBF16:
+      return dnnl_bf16;
+    case DType::kF16:
+      return dnnl_f16;
+    case DType::kU8:
+      return dnnl_u8;
+    case DType::kI8:
+      return dnnl_s8;
+    case DType::kI32:
+      return dnnl_s32;
+    case DType::kF64:
+    case DType::kI64:
+      break;
+  }
+  return dnnl_data_type_undef;
+}
 
 absl::Status ToStatus(dnnl_status_t status, const char* doing) {
   if (status == dnnl_success) return absl::OkStatus();

@@ -34,6 +34,8 @@ dnnl_engine_t Engine();
 
 // ---- Descriptors.
 
+dnnl_data_type_t DataType(DType dtype);
+
 Desc DenseDesc(absl::Span<const int64_t> dims, DType dtype = DType::kF32);
 inline Desc DenseDesc(const Dims& dims, DType dtype = DType::kF32) {
   return DenseDesc(dims.extents(), dtype);
@@ -52,6 +54,11 @@ const Desc& InternedDesc(Layout layout);
 
 // User-mode scratchpad; then, after the primitive, y = activation(x + previous y if `sum`).
 PrimitiveAttr MakeAttr(bool sum = false, ActivationSpec activation = {});
+
+// The same for a product of quantised values, which leaves y in its own units. oneDNN adds the bias
+// to the sum of products before it scales that.
+PrimitiveAttr MakeQuantizedAttr(const ProductScales& scales, const ActivationSpec& activation,
+                                bool sum);
 
 // An activation in oneDNN's terms; hard-sigmoid is a line, still to be clipped.
 struct Eltwise {

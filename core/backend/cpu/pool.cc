@@ -80,7 +80,8 @@ absl::StatusOr<PrimitiveDesc> CreateBackward(const Pool& pool, const Desc& x, co
 }  // namespace
 
 bool HasPoolPrimitive(const Pool& pool, const Type& x, const Type& y) {
-  if (!IsFastFloat(x.dtype) || pool.kind == PoolKind::kL2) return false;
+  const bool integers = x.dtype == DType::kU8 || x.dtype == DType::kI8;
+  if (!(IsFastFloat(x.dtype) || integers) || pool.kind == PoolKind::kL2) return false;
   const Geometry geometry(pool, x.dims, y.dims);
   if (geometry.overhangs && pool.count_include_pad) return false;
   for (int axis = 0; axis < 2; ++axis) {

@@ -16,6 +16,15 @@ enum class Direction { kForward, kBackwardData, kBackwardWeights };
 // oneDNN's direct kernels; its Winograd kernels, tried before the direct ones; our own.
 enum class ConvAlgorithm { kDirect, kOneDnnWinograd, kOwnWinograd };
 
+// The scales of a product of quantised values, as they stand among its node's constants.
+struct ProductScales {
+  float y = 1, residual = 1, x = 1;
+  std::vector<float> weights;  // one for each output channel
+  DType residual_dtype = DType::kF32;
+
+  static ProductScales Of(const Graph& graph, const Node& node, bool has_residual);
+};
+
 // A convolution in one of its three directions. x, w, y are the types on the input, weight and
 // output side, whether values or gradients.
 struct ConvProblem {
@@ -24,6 +33,7 @@ struct ConvProblem {
   Type x, w, y;
   bool training = false;
   ConvAlgorithm algorithm = ConvAlgorithm::kDirect;
+  std::optional<ProductScales> scales = {};  // of quantised values
 
   // The convolution of a node under these options; nothing when the node is none. A transposed
   // convolution is the data gradient of one, without its bias.
