@@ -228,6 +228,7 @@ std::string DescribeModel(const v1::Model& model) {
   if (model.thresholds_size() > 0) AddLine(&text, "thresholds", ThresholdsText(model));
   if (model.has_open_set()) AddLine(&text, "open_set", OpenSetText(model.open_set()));
   AddLine(&text, "input", InputText(model.preprocessing()));
+  AddLine(&text, "precision", PrecisionName(model.precision()));
   AddLine(&text, "parameters", ShortNumber(model.total_parameters()));
   AddLine(&text, "flops", ShortNumber(model.total_flops()));
   AddLine(&text, "size", ShortBytes(model.bytes()));
@@ -253,7 +254,7 @@ std::string DescribeModel(const v1::Model& model) {
                     SplitName(model.report().split()), ")\n",
                     DescribeMeasures(model.report().measures()));
   }
-  return text;
+  return text + DescribeServed(model);
 }
 
 std::string DescribeModels(const std::vector<v1::Model>& models) {

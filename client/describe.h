@@ -23,6 +23,7 @@ std::string TaskName(v1::Task task);
 std::string StateName(v1::JobState state);
 std::string StateName(v1::ModelState state);
 std::string SplitName(v1::Split split);
+std::string PrecisionName(v1::ServedPrecision precision);  // "bf16"
 
 // 1234567 -> "1.23 M"; 999 -> "999"; for parameters and FLOPs.
 std::string ShortNumber(uint64_t value);
@@ -35,6 +36,8 @@ std::string DescribeMeasuresShort(const v1::Measures& measures);
 std::string DescribeMeasures(const v1::Measures& measures);
 // Measures, a table per label, and the confusion matrix when there are at most 20 labels.
 std::string DescribeReport(const v1::Report& report);
+// The precisions that were tried and the programs that run; empty where there are none of both.
+std::string DescribeServed(const v1::Model& model);
 
 // One data set with its labels; many as a table.
 std::string DescribeDataset(const v1::Dataset& dataset);

@@ -75,9 +75,9 @@ absl::StatusOr<Quantization> Calibrator::Find(double share) const {
   for (size_t i = 0; i < ranges_.size(); ++i) {
     const std::string& name = executor_->program().outputs()[i].name;
     QuantizedValue& value = quantization.values[name];
-    value = is_weight_[i]
-                ? QuantizedValue{DType::kI8, ScalesOfWeights(executor_->output(static_cast<int>(i)))}
-                : Quantise(ranges_[i], share);
+    value = is_weight_[i] ? QuantizedValue{DType::kI8,
+                                           ScalesOfWeights(executor_->output(static_cast<int>(i)))}
+                          : Quantise(ranges_[i], share);
   }
   return quantization;
 }

@@ -39,8 +39,8 @@ class Calibrator {
   Calibrator() = default;
 
   std::unique_ptr<Executor> executor_;
-  std::vector<bool> is_weight_;      // by output
-  std::vector<ValueRange> ranges_;   // by output; of weights unused
+  std::vector<bool> is_weight_;     // by output
+  std::vector<ValueRange> ranges_;  // by output; of weights unused
   int64_t examples_ = 0;
 };
 

@@ -7,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
-#include "core/compile/compile.h"
 #include "core/compile/passes.h"
 #include "core/graph/op_def.h"
 

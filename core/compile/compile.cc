@@ -79,6 +79,17 @@ absl::Status RunTypePasses(const CompileOptions& options, Graph& graph, const Ba
 
 }  // namespace
 
+absl::Status CheckComputes(const Backend& backend, DType compute_type) {
+  switch (compute_type) {
+    case DType::kBF16:
+      return CheckBf16(backend);
+    case DType::kI8:
+      return CheckInt8(backend);
+    default:
+      return absl::OkStatus();
+  }
+}
+
 absl::Status RunInferencePasses(Graph& graph, const Backend& backend) {
   return RunPasses(kInferencePasses, graph, backend);
 }

@@ -10,8 +10,9 @@
 
 namespace fovea {
 
-// OK when the backend computes in bf16 on this machine; FailedPrecondition says what that takes.
-absl::Status CheckBf16(const Backend& backend);
+// OK when the backend computes in this type (CompileOptions::compute_type) on this machine;
+// FailedPrecondition says what that takes.
+absl::Status CheckComputes(const Backend& backend, DType compute_type);
 
 // Compiles `graph` for `backend`. An inference graph (options.training false) goes through the
 // inference passes, and its nodes that depend on parameters and states only become the prologue.

@@ -43,4 +43,7 @@ absl::Status FuseNormRelu(Graph& graph, const Backend& backend);
 // FailedPrecondition: the backend does not compute in bf16 on this machine.
 absl::Status CastToBf16(Graph& graph, const Backend& backend);
 
+// OK when the backend computes in bf16 on this machine; FailedPrecondition says what that takes.
+absl::Status CheckBf16(const Backend& backend);
+
 }  // namespace fovea

@@ -56,10 +56,10 @@ class Quantizer {
     graph_.mutable_nodes().clear();
     for (size_t i = 0; i < original_.size(); ++i) {
       const Node& node = original_[i];
-      RETURN_IF_ERROR(quantisable_[i]       ? AddProduct(node)
-                      : IsMaxPool(node)     ? AddMaxPool(node)
-                      : IsFirstLayer(node)  ? AddQuantisedPixels(node)
-                                            : AddFloats(node));
+      RETURN_IF_ERROR(quantisable_[i]      ? AddProduct(node)
+                      : IsMaxPool(node)    ? AddMaxPool(node)
+                      : IsFirstLayer(node) ? AddQuantisedPixels(node)
+                                           : AddFloats(node));
     }
     return absl::OkStatus();
   }
@@ -104,8 +104,7 @@ class Quantizer {
     }
     std::vector<float> scales = {1, 1, 1};
     scales.insert(scales.end(), w.scales.begin(), w.scales.end());
-    const auto added =
-        probe.Add("probe", Quantised(node.attrs, y), inputs, std::move(scales));
+    const auto added = probe.Add("probe", Quantised(node.attrs, y), inputs, std::move(scales));
     return added.ok() && backend_.Supports(probe, probe.nodes()[0]);
   }
 
@@ -128,8 +127,7 @@ class Quantizer {
     const QuantizedValue* known = Find(id);
     return known != nullptr && known->dtype == DType::kI8 && StaysQuantised(id) &&
            std::all_of(readers_[id].begin(), readers_[id].end(), [&](NodeId reader) {
-             return std::holds_alternative<Conv>(original_[reader].attrs) &&
-                    quantisable_[reader];
+             return std::holds_alternative<Conv>(original_[reader].attrs) && quantisable_[reader];
            });
   }
 
@@ -240,7 +238,7 @@ class Quantizer {
   const Quantization& quantization_;
   const std::vector<std::vector<NodeId>> readers_;  // of the original graph
   const std::vector<Node> original_;
-  std::vector<bool> quantisable_;  // by original node
+  std::vector<bool> quantisable_;      // by original node
   std::map<ValueId, float> scales_;    // of the values that are stored as integers
   std::map<ValueId, ValueId> copies_;  // a value in the other of its two forms
 };

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "core/base/status.h"
+#include "core/model/quantization.h"
 #include "core/model/storage.h"
 #include "core/model/text_proto.h"
 #include "core/onnx/export.h"
@@ -19,6 +20,7 @@ constexpr uint32_t kFormatVersion = 1;
 constexpr char kModelFile[] = "model.onnx";
 constexpr char kLabelsFile[] = "labels.txt";
 constexpr char kGoldenFile[] = "golden.pb";
+constexpr char kQuantizationFile[] = "quantization.pb";
 constexpr char kManifestFile[] = "manifest.textproto";
 
 std::string LabelsText(const v1::ModelManifest& manifest) {
@@ -96,6 +98,7 @@ absl::Status CheckModel(const Model& model) {
     return Disagree("the number of thresholds", absl::StrCat(manifest.thresholds_size()),
                     absl::StrCat("none or one for each of ", OutputsOf(manifest), " labels"));
   }
+  RETURN_IF_ERROR(CheckQuantization(model));
   if (task == v1::TASK_BINARY && manifest.labels_size() != 2) {
     return Disagree("the number of labels", absl::StrCat(manifest.labels_size()),
                     "2 in a binary task");
@@ -121,14 +124,20 @@ absl::Status WriteModel(FileSystem* files, const std::string& folder, const Mode
     RETURN_IF_ERROR(
         files->WriteAtomically(JoinPath(folder, kGoldenFile), model.golden.SerializeAsString()));
   }
+  if (!model.quantization.values().empty()) {
+    RETURN_IF_ERROR(files->WriteAtomically(JoinPath(folder, kQuantizationFile),
+                                           model.quantization.SerializeAsString()));
+  }
   return WriteManifest(files, folder, model.manifest);
 }
 
 absl::Status CopyModel(FileSystem* files, const std::string& from, const std::string& to) {
   RETURN_IF_ERROR(files->MakeDirs(to));
-  for (const char* name : {kModelFile, kLabelsFile, kGoldenFile, kManifestFile}) {
+  for (const char* name :
+       {kModelFile, kLabelsFile, kGoldenFile, kQuantizationFile, kManifestFile}) {
     const absl::StatusOr<std::string> bytes = files->Read(JoinPath(from, name));
-    if (name == kGoldenFile && absl::IsNotFound(bytes.status())) continue;
+    const bool optional = name == kGoldenFile || name == kQuantizationFile;
+    if (optional && absl::IsNotFound(bytes.status())) continue;
     if (!bytes.ok()) return bytes.status();
     RETURN_IF_ERROR(files->WriteAtomically(JoinPath(to, name), *bytes));
   }
@@ -155,15 +164,15 @@ absl::StatusOr<v1::ModelManifest> ReadManifest(FileSystem* files, const std::str
 
 namespace {
 
-// Empty where the model has none.
-absl::StatusOr<v1::Golden> ReadGolden(FileSystem* files, const std::string& folder) {
-  const std::string path = JoinPath(folder, kGoldenFile);
+// A message by itself in a file; empty where the model has none.
+template <typename Message>
+absl::StatusOr<Message> ReadOptional(FileSystem* files, const std::string& path) {
   const absl::StatusOr<std::string> bytes = files->Read(path);
-  v1::Golden golden;
-  if (absl::IsNotFound(bytes.status())) return golden;
+  Message message;
+  if (absl::IsNotFound(bytes.status())) return message;
   if (!bytes.ok()) return bytes.status();
-  if (!golden.ParseFromString(*bytes)) return absl::DataLossError(path + ": damaged");
-  return golden;
+  if (!message.ParseFromString(*bytes)) return absl::DataLossError(path + ": damaged");
+  return message;
 }
 
 }  // namespace
@@ -181,7 +190,9 @@ absl::StatusOr<Model> ReadModel(FileSystem* files, const std::string& folder) {
   if (!imported.ok()) return AsDamage(path, imported.status());
   model.graph = std::move(imported->graph);
   model.values = std::move(imported->values);
-  ASSIGN_OR_RETURN(model.golden, ReadGolden(files, folder));
+  ASSIGN_OR_RETURN(model.golden, ReadOptional<v1::Golden>(files, JoinPath(folder, kGoldenFile)));
+  ASSIGN_OR_RETURN(model.quantization,
+                   ReadOptional<v1::Quantization>(files, JoinPath(folder, kQuantizationFile)));
   if (const absl::Status status = CheckModel(model); !status.ok()) return AsDamage(path, status);
   return model;
 }

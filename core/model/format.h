@@ -2,6 +2,7 @@
 //   model.onnx           the unfolded inference graph with its weights (core/onnx)
 //   labels.txt           one label a line; for people and other servers
 //   golden.pb            pictures and what the model said of them; not where it has none
+//   quantization.pb      the scales of INT8; only where the model is served in it
 //   manifest.textproto   the ModelManifest; written last
 #pragma once
 

@@ -21,7 +21,8 @@ struct Model {
   Graph graph;
   std::map<std::string, Tensor> values;  // of every parameter and state, by name
   v1::ModelManifest manifest;
-  v1::Golden golden;  // without examples where the model was published without any
+  v1::Golden golden;              // without examples where the model was published without any
+  v1::Quantization quantization;  // without values where it is not served in INT8
 };
 
 // The model's values as weights on a device. NotFound names a value that the model lacks.

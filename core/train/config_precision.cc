@@ -27,6 +27,24 @@ void CheckPlan(ConfigCheck& check) {
   }
 }
 
+bool MayServeInInt8(const v1::TrainingConfig& config) {
+  const v1::ServedPrecision precision = config.serving().precision();
+  return precision == v1::SERVED_PRECISION_INT8 || precision == v1::SERVED_PRECISION_AUTO;
+}
+
+void FillCalibration(ConfigFill& fill) {
+  if (!MayServeInInt8(fill.config())) return;
+  v1::Calibration& calibration = *fill.config().mutable_serving()->mutable_calibration();
+  if (calibration.examples() == 0) {
+    calibration.set_examples(256);
+    fill.Chose("serving.calibration.examples", calibration.examples(), "the default");
+  }
+  if (!calibration.has_share()) {
+    calibration.set_share(0.9999);
+    fill.Chose("serving.calibration.share", calibration.share(), "the default");
+  }
+}
+
 void FillServing(ConfigFill& fill) {
   v1::ServingPrecision& serving = *fill.config().mutable_serving();
   if (serving.precision() == v1::SERVED_PRECISION_UNSPECIFIED) {
@@ -37,6 +55,7 @@ void FillServing(ConfigFill& fill) {
     serving.set_max_loss(0.002);
     fill.Chose("serving.max_loss", serving.max_loss(), "the default");
   }
+  FillCalibration(fill);
 }
 
 void CheckServing(ConfigCheck& check) {
@@ -57,6 +76,11 @@ void CheckServing(ConfigCheck& check) {
   const double max_loss = serving.max_loss();
   check.Range("serving.max_loss", max_loss, max_loss >= 0 && std::isfinite(max_loss),
               "a finite number of at least 0");
+  if (serving.calibration().has_share()) {
+    const double share = serving.calibration().share();
+    check.Range("serving.calibration.share", share, share > 0 && share <= 1,
+                "more than 0 and at most 1");
+  }
 }
 
 }  // namespace

@@ -6,14 +6,25 @@
 
 #include "core/base/status.h"
 #include "core/compile/buckets.h"
-#include "core/train/serving_precision.h"
+#include "core/graph/quantization.h"
+#include "core/model/quantization.h"
+#include "core/model/served_precision.h"
 
 namespace fovea {
 namespace {
 
 // Other kernels, layouts and processors round otherwise: FP32 by 1e-6 to 1e-5 an output, bf16 by
-// its 8 bits in every layer.
-constexpr float kF32Tolerance = 1e-3f, kBf16Tolerance = 5e-2f;
+// its 8 bits in every layer; INT8 by a step wherever a value is in the middle between two.
+float ToleranceOf(DType type) {
+  switch (type) {
+    case DType::kBF16:
+      return 5e-2f;
+    case DType::kI8:
+      return 1e-1f;
+    default:
+      return 1e-3f;
+  }
+}
 
 }  // namespace
 
@@ -34,12 +45,14 @@ absl::StatusOr<v1::Golden> MakeGolden(const Model& model, const Backend& backend
   BucketPrograms::Options options;
   options.max_batch = 1;
   options.compile.compute_type = type;
+  options.compile.quantization =
+      std::make_shared<const Quantization>(FromProto(model.quantization));
   ASSIGN_OR_RETURN(std::shared_ptr<BucketPrograms> programs,
                    BucketPrograms::Create(model.graph, std::move(weights), options));
   ASSIGN_OR_RETURN(const std::unique_ptr<BucketExecutor> executor,
                    BucketExecutor::Create(programs));
   v1::Golden golden;
-  golden.set_tolerance(type == DType::kBF16 ? kBf16Tolerance : kF32Tolerance);
+  golden.set_tolerance(ToleranceOf(type));
   std::vector<float> outputs(static_cast<size_t>(programs->row_count()));
   for (const std::vector<uint8_t>& picture : pixels) {
     const uint8_t* example = picture.data();

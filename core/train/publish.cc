@@ -6,6 +6,7 @@
 #include "core/model/format.h"
 #include "core/model/layer_table.h"
 #include "core/model/model.h"
+#include "core/model/quantization.h"
 #include "core/model/storage.h"
 #include "core/train/golden.h"
 #include "core/train/recipe.h"
@@ -82,9 +83,11 @@ absl::Status StageModel(FileSystem* files, const std::string& folder, const Fini
   Model model;
   ASSIGN_OR_RETURN(model.graph, InferenceGraphOf(net, config));
   ASSIGN_OR_RETURN(model.values, ReadValues(model.graph, weights));
+  Quantization quantization = run.quantization;
   if (run.target_scale.has_value()) {
-    RETURN_IF_ERROR(FoldTargetScale(*run.target_scale, model.graph, model.values));
+    RETURN_IF_ERROR(FoldTargetScale(*run.target_scale, model.graph, model.values, quantization));
   }
+  model.quantization = ToProto(quantization);
   model.manifest = ManifestOf(run, model.graph, labels, clock->Now());
   ASSIGN_OR_RETURN(model.golden, MakeGolden(model, backend, run.golden_pixels));
   // What a crash left of an earlier try.

@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "core/base/clock.h"
 #include "core/base/file_system.h"
+#include "core/graph/quantization.h"
 #include "core/nets/net.h"
 #include "core/runtime/weights.h"
 #include "core/train/evaluate.h"
@@ -26,6 +27,7 @@ struct FinishedRun {
   Decisions decisions;
   std::optional<TargetScale> target_scale;  // regression: to go into the last layer
   v1::ServedPrecision precision = v1::SERVED_PRECISION_FP32;
+  Quantization quantization;  // with SERVED_PRECISION_INT8
   v1::Report report;
   std::vector<std::vector<uint8_t>> golden_pixels;  // what the model says of them is kept with it
 };

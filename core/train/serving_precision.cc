@@ -10,15 +10,13 @@ namespace fovea {
 std::vector<v1::ServedPrecision> PrecisionsToTry(const v1::TrainingConfig& config) {
   switch (config.serving().precision()) {
     case v1::SERVED_PRECISION_BF16:
+    case v1::SERVED_PRECISION_INT8:
+      return {v1::SERVED_PRECISION_FP32, config.serving().precision()};
     case v1::SERVED_PRECISION_AUTO:
-      return {v1::SERVED_PRECISION_FP32, v1::SERVED_PRECISION_BF16};
+      return {v1::SERVED_PRECISION_FP32, v1::SERVED_PRECISION_BF16, v1::SERVED_PRECISION_INT8};
     default:
       return {v1::SERVED_PRECISION_FP32};
   }
-}
-
-DType ComputeTypeOf(v1::ServedPrecision precision) {
-  return precision == v1::SERVED_PRECISION_BF16 ? DType::kBF16 : DType::kF32;
 }
 
 double PrecisionLoss(const v1::TrainingConfig& config, double fp32, double value) {
@@ -49,10 +47,6 @@ int ChoosePrecision(const v1::TrainingConfig& config, std::vector<v1::PrecisionR
     if (!fastest || report.images_per_second() > reports[chosen].images_per_second()) chosen = i;
   }
   return static_cast<int>(chosen);
-}
-
-const char* PrecisionText(v1::ServedPrecision precision) {
-  return precision == v1::SERVED_PRECISION_BF16 ? "bf16" : "fp32";
 }
 
 }  // namespace fovea

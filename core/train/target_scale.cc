@@ -41,7 +41,7 @@ void ToUnits(const TargetScale& scale, std::vector<float>& values) {
 }
 
 absl::Status FoldTargetScale(const TargetScale& scale, const Graph& graph,
-                             std::map<std::string, Tensor>& values) {
+                             std::map<std::string, Tensor>& values, Quantization& quantization) {
   const NodeId producer = graph.Producers()[graph.outputs()[0]];
   const Node* node = producer < 0 ? nullptr : &graph.nodes()[producer];
   const Dense* dense = node == nullptr ? nullptr : std::get_if<Dense>(&node->attrs);
@@ -60,6 +60,12 @@ absl::Status FoldTargetScale(const TargetScale& scale, const Graph& graph,
     }
     float& b = bias.as<float>()[t];
     b = static_cast<float>(b * scale.deviation[t] + scale.mean[t]);
+  }
+  const auto quantized = quantization.values.find(graph.value(node->inputs[1]).name);
+  if (quantized == quantization.values.end()) return absl::OkStatus();
+  std::vector<float>& scales = quantized->second.scales;
+  for (size_t t = 0; t < scales.size(); ++t) {
+    scales[t] = static_cast<float>(scales[t] * scale.deviation[t]);
   }
   return absl::OkStatus();
 }

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "core/data/dataset.h"
 #include "core/graph/graph.h"
+#include "core/graph/quantization.h"
 #include "core/tensor/tensor.h"
 
 namespace fovea {
@@ -29,9 +30,10 @@ absl::StatusOr<TargetScale> FindTargetScale(const Dataset& dataset);
 void ToUnits(const TargetScale& scale, std::vector<float>& values);
 
 // Makes the layer that computes the graph's first output, a dense one with bias, give units: its
-// weights and bias in `values` change. InvalidArgument when it is another layer.
+// weights and bias in `values` change, and where they are known the scales of its weights in
+// `quantization`. InvalidArgument when it is another layer.
 absl::Status FoldTargetScale(const TargetScale& scale, const Graph& graph,
-                             std::map<std::string, Tensor>& values);
+                             std::map<std::string, Tensor>& values, Quantization& quantization);
 
 // A data set with standardised targets. `dataset` outlives it.
 class ScaledDataset : public Dataset {

@@ -179,6 +179,7 @@ absl::Status Trainer::Finish() {
   run.target_scale = target_scale_;
   std::vector<v1::PrecisionReport> precisions;
   ASSIGN_OR_RETURN(run.precision, TryPrecisions(precisions));
+  if (run.precision == v1::SERVED_PRECISION_INT8) run.quantization = *quantization_;
   ASSIGN_OR_RETURN(run.decisions, FindDecisions());
   const bool has_test = HasExamples(options_.test);
   ASSIGN_OR_RETURN(run.report,

@@ -27,6 +27,7 @@
 #include "core/compile/buckets.h"
 #include "core/data/dataset.h"
 #include "core/data/loader.h"
+#include "core/graph/quantization.h"
 #include "core/train/data_wait.h"
 #include "core/train/evaluate.h"
 #include "core/train/events.h"
@@ -75,6 +76,8 @@ class Trainer {
   absl::Status PrepareNet(const v1::Execution& execution, bool anew);
   // Makes inference_ and its executor.
   absl::Status PrepareInference(Graph graph, DType compute_type);
+  // Finds the scales of INT8.
+  absl::Status Calibrate();
   absl::Status PreparePosition(const RunCheckpoints::Found& found);
 
   absl::Status Start();
@@ -107,6 +110,7 @@ class Trainer {
   std::vector<std::string> notes_;  // to be told after the start
   std::unique_ptr<TrainingStep> training_;
   CompileOptions inference_options_;
+  std::shared_ptr<const Quantization> quantization_;  // null until Calibrate
   std::shared_ptr<BucketPrograms> inference_;
   std::unique_ptr<BucketExecutor> evaluator_;
   RunCheckpoints checkpoints_;

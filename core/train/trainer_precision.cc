@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/model/served_precision.h"
+#include "core/train/calibration.h"
 #include "core/train/decisions.h"
 #include "core/train/golden.h"
 #include "core/train/serving_precision.h"
@@ -53,6 +55,7 @@ absl::StatusOr<v1::PrecisionReport> Trainer::TryPrecision(v1::ServedPrecision pr
   v1::PrecisionReport report;
   report.set_precision(precision);
   report.set_measure(std::string(measure.name));
+  if (precision == v1::SERVED_PRECISION_INT8) RETURN_IF_ERROR(Calibrate());
   const absl::Status prepared =
       PrepareInference(Graph(inference_->graph()), ComputeTypeOf(precision));
   if (absl::IsFailedPrecondition(prepared)) {
@@ -68,6 +71,15 @@ absl::StatusOr<v1::PrecisionReport> Trainer::TryPrecision(v1::ServedPrecision pr
                                    *evaluator_, inference_->row_count()));
   report.set_images_per_second(speed);
   return report;
+}
+
+absl::Status Trainer::Calibrate() {
+  const v1::Calibration& calibration = options_.job.config().serving().calibration();
+  ASSIGN_OR_RETURN(Quantization found,
+                   CalibrateOn(*options_.validation, calibration, inference_->graph(),
+                               training_->evaluated(), inference_options_.width, options_.cancel));
+  quantization_ = std::make_shared<const Quantization>(std::move(found));
+  return absl::OkStatus();
 }
 
 absl::Status Trainer::TellPrecision(const v1::PrecisionReport& chosen,

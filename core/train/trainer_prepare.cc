@@ -104,6 +104,7 @@ absl::Status Trainer::PrepareInference(Graph graph, DType compute_type) {
       std::min<int>(static_cast<int>(options_.job.config().batch_size()), kMaxEvaluationBatch);
   buckets.compile = inference_options_;
   buckets.compile.compute_type = compute_type;
+  buckets.compile.quantization = quantization_;
   ASSIGN_OR_RETURN(std::shared_ptr<BucketPrograms> programs,
                    BucketPrograms::Create(std::move(graph), training_->evaluated(), buckets));
   ASSIGN_OR_RETURN(evaluator_, BucketExecutor::Create(programs));

@@ -11,7 +11,10 @@
 #include "core/base/scoped_width.h"
 #include "core/base/status.h"
 #include "core/compile/compile.h"
+#include "core/graph/quantization.h"
 #include "core/model/golden.h"
+#include "core/model/quantization.h"
+#include "core/model/served_precision.h"
 
 namespace fovea {
 namespace {
@@ -84,9 +87,9 @@ absl::StatusOr<WarmEngine> MakeWarmEngine(const std::shared_ptr<BucketPrograms>&
 
 // What the version is served in on this machine: where that takes instructions it lacks, FP32.
 DType ComputeTypeHere(const v1::ModelManifest& manifest, const Backend& backend) {
-  if (manifest.precision() != v1::SERVED_PRECISION_BF16) return DType::kF32;
-  const absl::Status computes = CheckBf16(backend);
-  if (computes.ok()) return DType::kBF16;
+  const DType type = ComputeTypeOf(manifest.precision());
+  const absl::Status computes = CheckComputes(backend, type);
+  if (computes.ok()) return type;
   LogWarning("served in FP32", {{"model", manifest.name()},
                                 {"version", manifest.version()},
                                 {"reason", computes.message()}});
@@ -148,6 +151,8 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   buckets.max_batch = options.policy.max_batch;
   buckets.compile.width = options.width;
   buckets.compile.compute_type = ComputeTypeHere(served->manifest_, *options.backend);
+  buckets.compile.quantization =
+      std::make_shared<const Quantization>(FromProto(model.quantization));
   buckets.plans = options.plans;
   ASSIGN_OR_RETURN(served->programs_,
                    BucketPrograms::Create(std::move(model.graph), std::move(weights), buckets));

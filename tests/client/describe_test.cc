@@ -88,6 +88,30 @@ TEST(DescribeModel, ShowsLayersAndTotals) {
   EXPECT_THAT(text, HasSubstr("open_set                 accepts from negative energy 4.5000 on "));
 }
 
+TEST(DescribeModel, ShowsHowItIsServed) {
+  v1::Model model;
+  model.set_precision(v1::SERVED_PRECISION_BF16);
+  for (const auto precision : {v1::SERVED_PRECISION_FP32, v1::SERVED_PRECISION_INT8}) {
+    v1::PrecisionReport& tried = *model.mutable_report()->add_precisions();
+    tried.set_precision(precision);
+    tried.set_measure("accuracy");
+    tried.set_value(0.9);
+    tried.set_images_per_second(1000);
+  }
+  model.mutable_report()->mutable_precisions(1)->set_refused("worse by 0.1");
+  model.mutable_report()->mutable_precisions(1)->set_loss(0.1);
+  v1::ServedProgram& program = *model.add_programs();
+  program.set_batch(8);
+  program.set_layout_plan("nhwc");
+  program.set_seconds(0.0125);
+  const std::string text = DescribeModel(model);
+  EXPECT_THAT(text, HasSubstr("precision                bf16\n"));
+  EXPECT_THAT(text, HasSubstr("fp32       allowed  accuracy  0.9000  0.0000    1000.0\n"));
+  EXPECT_THAT(text, HasSubstr("int8       refused  accuracy  0.9000  0.1000    1000.0\n"));
+  EXPECT_THAT(text, HasSubstr("int8: worse by 0.1\n"));
+  EXPECT_THAT(text, HasSubstr("nhwc             8         12.50         0\n"));
+}
+
 TEST(DescribePrediction, MarksLabelsThatApply) {
   v1::Prediction prediction;
   v1::ScoredLabel* label = prediction.add_labels();

@@ -7,8 +7,8 @@
 namespace fovea {
 namespace {
 
-// Of a quantised result, which float and double may round to neighbouring integers: one step and not
-// two, where the largest result is nearly or fully saturated.
+// Of a quantised result, which float and double may round to neighbouring integers: one step and
+// not two, where the largest result is nearly or fully saturated.
 double OneStep(DType dtype) { return dtype == DType::kU8 ? 1.01 / 200 : 1.01 / 100; }
 
 // Scales as among a product's constants; y's is such that some results are saturated.
@@ -40,7 +40,8 @@ void AddRest(const ProductCase& product, const Dims& y, OpCase& result) {
     result.inputs.push_back({{y[1]}, InputKind::kUniform, Role::kParameter, 4000});
   }
   if (product.has_residual) {
-    result.inputs.push_back(product.y == DType::kF32 ? InputSpec{y} : Integers(y, product.residual));
+    result.inputs.push_back(product.y == DType::kF32 ? InputSpec{y}
+                                                     : Integers(y, product.residual));
   }
   result.tolerance = product.y == DType::kF32 ? 1e-5 : OneStep(product.y);
   result.cpu_may_fall_back = true;  // the fast kernels need VNNI

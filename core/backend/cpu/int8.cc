@@ -17,8 +17,8 @@ namespace {
 
 // f(c x) = c f(x) for c > 0, once the bounds of a clip are scaled too.
 bool IsHomogeneous(Activation kind) {
-  return kind == Activation::kNone || kind == Activation::kRelu ||
-         kind == Activation::kLeakyRelu || kind == Activation::kClip;
+  return kind == Activation::kNone || kind == Activation::kRelu || kind == Activation::kLeakyRelu ||
+         kind == Activation::kClip;
 }
 
 // Appends the activation of what is in units of `scale`; the result is in units of y.
@@ -58,8 +58,7 @@ void QuantizeLoop(const float* x, float inverse, float low, float high, int8_t* 
   }
 }
 FOVEA_MULTIVERSION
-void QuantizeLoop(const float* x, float inverse, float low, float high, uint8_t* q,
-                  int64_t count) {
+void QuantizeLoop(const float* x, float inverse, float low, float high, uint8_t* q, int64_t count) {
   for (int64_t i = 0; i < count; ++i) {
     q[i] = static_cast<uint8_t>(Nearest(std::min(std::max(x[i] * inverse, low), high)));
   }

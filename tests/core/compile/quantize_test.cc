@@ -133,8 +133,7 @@ TEST_P(QuantizedNets, AnswersAlmostAsInF32) {
   EXPECT_EQ(CountOps(*quantised, "Conv") + CountOps(*quantised, "InvertedResidual"), 0);
   EXPECT_GT(CountOps(*quantised, "QuantizedConv"), 0);
   EXPECT_EQ(CountOps(*quantised, "Dense"), 0);
-  const auto expected =
-      Answers(*CompileAs(DType::kF32, served, CpuBackend(), nullptr), served);
+  const auto expected = Answers(*CompileAs(DType::kF32, served, CpuBackend(), nullptr), served);
   const auto found = Answers(*quantised, served);
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(found[i], expected[i], kRounding) << i;
 }
@@ -145,8 +144,8 @@ TEST_P(QuantizedNets, AnswersAsTheReferenceOfTheSameIntegers) {
   const auto quantization = std::make_shared<const Quantization>(Calibrated(served));
   const Served reference = MakeServed(GetParam(), ReferenceBackend());
   const auto found = Answers(*CompileAs(DType::kI8, served, CpuBackend(), quantization), served);
-  const auto expected = Answers(
-      *CompileAs(DType::kI8, reference, ReferenceBackend(), quantization), reference);
+  const auto expected =
+      Answers(*CompileAs(DType::kI8, reference, ReferenceBackend(), quantization), reference);
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(found[i], expected[i], kRounding) << i;
 }
 
@@ -210,7 +209,9 @@ TEST(QuantizeProducts, LeavesWhatItDoesNotKnowInFloats) {
                                     KnownValues({{"wa", 8}, {"wb", 5}}, {"x", "a", "pool"})));
   ASSERT_STATUS_OK(Verify(graph));
   EXPECT_EQ(TypeOf(graph, "a"), "f32[1,8,4,4]");  // nobody reads it as integers
-  const auto is_float_conv = [](const Node& node) { return node.attrs.index() == Attrs(Conv{}).index(); };
+  const auto is_float_conv = [](const Node& node) {
+    return node.attrs.index() == Attrs(Conv{}).index();
+  };
   EXPECT_EQ(std::count_if(graph.nodes().begin(), graph.nodes().end(), is_float_conv), 1);
 }
 

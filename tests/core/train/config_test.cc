@@ -348,6 +348,8 @@ TEST(Config, NamesTheFieldTheFoundAndTheExpectedOfEveryViolation) {
        "serving.precision", "or BACKEND_CPU"},
       {"serving { precision: SERVED_PRECISION_AUTO max_loss: -1 }", "serving.max_loss",
        "a finite number of at least 0"},
+      {"serving { precision: SERVED_PRECISION_INT8 calibration { share: 1.5 } }",
+       "serving.calibration.share", "more than 0 and at most 1"},
       {"backend: BACKEND_REFERENCE layout_plan: LAYOUT_PLAN_NHWC", "layout_plan",
        "found LAYOUT_PLAN_NHWC, expected none on BACKEND_REFERENCE"},
   };

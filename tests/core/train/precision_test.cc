@@ -2,12 +2,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "core/backend/backend.h"
+#include "core/compile/compile.h"
+#include "core/graph/quantization.h"
 #include "core/model/format.h"
+#include "core/model/quantization.h"
+#include "core/model/served_precision.h"
 #include "core/model/storage.h"
+#include "core/train/golden.h"
 #include "tests/core/train/trainer_testing.h"
 
 namespace fovea {
@@ -71,16 +79,90 @@ TEST(ServedPrecision, Bf16IsMeasuredBesideF32AndKeptWithTheVersion) {
   EXPECT_THAT(model->golden.examples(), SizeIs(4));
 }
 
+int CountOps(const Program& program, const std::string& op) {
+  return static_cast<int>(std::count_if(program.steps().begin(), program.steps().end(),
+                                        [&](const Step& step) { return step.op == op; }));
+}
+
+// The published model, read back, as a server compiles it.
+std::shared_ptr<const Program> CompilePublished(const Model& model) {
+  CompileOptions options;
+  options.compute_type = ComputeTypeOf(model.manifest.precision());
+  options.quantization = std::make_shared<const Quantization>(FromProto(model.quantization));
+  return Compile(model.graph, **FindBackend("cpu"), options).value();
+}
+
+bool CpuHasInt8() { return CheckComputes(**FindBackend("cpu"), DType::kI8).ok(); }
+
+TEST(ServedPrecision, Int8IsCalibratedAndKeptWithTheVersion) {
+  if (!CpuHasInt8()) GTEST_SKIP() << "this processor has no VNNI";
+  TrainingRun run(std::string(kResnet) +
+                  "serving { precision: SERVED_PRECISION_INT8 max_loss: 1 }");
+  const v1::ModelManifest manifest = Finish(run);
+  EXPECT_EQ(manifest.precision(), v1::SERVED_PRECISION_INT8);
+  ASSERT_THAT(manifest.report().precisions(), SizeIs(2));
+  EXPECT_EQ(manifest.report().precisions(1).precision(), v1::SERVED_PRECISION_INT8);
+  EXPECT_TRUE(manifest.report().precisions(1).has_value());
+  const auto model = ReadModel(FileSystem::Real(), run.folder() + "/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->golden.examples(), SizeIs(4));
+  const auto program = CompilePublished(*model);
+  // The file keeps the names by which the scales are found.
+  EXPECT_EQ(CountOps(*program, "Conv") + CountOps(*program, "Dense"), 0);
+  EXPECT_GT(CountOps(*program, "QuantizedConv"), 0);
+}
+
+// Targets in other units than the net was trained in change the weights of the last layer, and
+// their scales.
+TEST(ServedPrecision, Int8OfARegressionGivesUnits) {
+  if (!CpuHasInt8()) GTEST_SKIP() << "this processor has no VNNI";
+  TrainingRun run(
+      std::string(kResnet) + "serving { precision: SERVED_PRECISION_INT8 max_loss: 100 }",
+      v1::TASK_REGRESSION);
+  const v1::ModelManifest manifest = Finish(run);
+  ASSERT_EQ(manifest.precision(), v1::SERVED_PRECISION_INT8);
+  const auto model = ReadModel(FileSystem::Real(), run.folder() + "/model");
+  ASSERT_TRUE(model.ok()) << model.status();
+  Model single = *ReadModel(FileSystem::Real(), run.folder() + "/model");
+  single.manifest.set_precision(v1::SERVED_PRECISION_FP32);
+  std::vector<std::vector<uint8_t>> pixels;
+  for (const v1::GoldenExample& example : model->golden.examples()) {
+    pixels.emplace_back(example.pixels().begin(), example.pixels().end());
+  }
+  const auto expected = MakeGolden(single, **FindBackend("cpu"), pixels);
+  ASSERT_TRUE(expected.ok()) << expected.status();
+  float largest = 0;
+  for (const auto& example : expected->examples()) {
+    for (float value : example.outputs()) largest = std::max(largest, std::abs(value));
+  }
+  for (int i = 0; i < expected->examples_size(); ++i) {
+    for (int k = 0; k < expected->examples(i).outputs_size(); ++k) {
+      EXPECT_NEAR(model->golden.examples(i).outputs(k), expected->examples(i).outputs(k),
+                  0.1 * largest);
+    }
+  }
+}
+
+TEST(ServedPrecision, AModelInInt8WithoutScalesIsDamaged) {
+  if (!CpuHasInt8()) GTEST_SKIP() << "this processor has no VNNI";
+  TrainingRun run(std::string(kResnet) +
+                  "serving { precision: SERVED_PRECISION_INT8 max_loss: 1 }");
+  Finish(run);
+  const std::string folder = run.folder() + "/model";
+  ASSERT_TRUE(FileSystem::Real()->RemoveAll(folder + "/quantization.pb").ok());
+  const absl::Status status = ReadModel(FileSystem::Real(), folder).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("has no scales"));
+}
+
 TEST(ServedPrecision, AnAccuracyThatMayNotFallIsServedInF32OrNoWorse) {
   TrainingRun run(std::string(kResnet) +
                   "serving { precision: SERVED_PRECISION_AUTO max_loss: 0 }");
   const v1::ModelManifest manifest = Finish(run);
-  ASSERT_THAT(manifest.report().precisions(), SizeIs(2));
-  const v1::PrecisionReport& half = manifest.report().precisions(1);
-  if (manifest.precision() == v1::SERVED_PRECISION_BF16) {
-    EXPECT_LE(half.loss(), 0);
-  } else {
-    EXPECT_EQ(manifest.precision(), v1::SERVED_PRECISION_FP32);
+  ASSERT_THAT(manifest.report().precisions(), SizeIs(3));
+  for (const v1::PrecisionReport& tried : manifest.report().precisions()) {
+    if (tried.precision() != manifest.precision()) continue;
+    EXPECT_LE(tried.loss(), 0);
   }
 }
 

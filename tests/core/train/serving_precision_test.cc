@@ -10,6 +10,7 @@
 namespace fovea {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -35,6 +36,16 @@ std::vector<v1::PrecisionReport> Reports(double fp32, double bf16, double fp32_s
                                          double bf16_speed) {
   return {Report(v1::SERVED_PRECISION_FP32, fp32, fp32_speed),
           Report(v1::SERVED_PRECISION_BF16, bf16, bf16_speed)};
+}
+
+TEST(PrecisionsToTry, AreTheOneThatIsNamedOrAllBesideF32) {
+  EXPECT_THAT(PrecisionsToTry(Config(v1::SERVED_PRECISION_FP32, 0)),
+              ElementsAre(v1::SERVED_PRECISION_FP32));
+  EXPECT_THAT(PrecisionsToTry(Config(v1::SERVED_PRECISION_INT8, 0)),
+              ElementsAre(v1::SERVED_PRECISION_FP32, v1::SERVED_PRECISION_INT8));
+  EXPECT_THAT(
+      PrecisionsToTry(Config(v1::SERVED_PRECISION_AUTO, 0)),
+      ElementsAre(v1::SERVED_PRECISION_FP32, v1::SERVED_PRECISION_BF16, v1::SERVED_PRECISION_INT8));
 }
 
 TEST(ChoosePrecision, TakesTheFasterOneWithinTheAllowedLoss) {

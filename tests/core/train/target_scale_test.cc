@@ -67,7 +67,10 @@ TEST(TargetScale, GoesIntoTheLastLayer) {
   for (int i = 0; i < 4; ++i) values.at(weight).as<float>()[i] = static_cast<float>(i + 1);
   values.at(bias).as<float>()[0] = 1;
   values.at(bias).as<float>()[1] = 2;
-  ASSERT_TRUE(FoldTargetScale({{10, 20}, {2, 3}}, *graph, values).ok());
+  Quantization quantization;
+  quantization.values[weight] = {DType::kI8, {0.5f, 0.25f}};
+  ASSERT_TRUE(FoldTargetScale({{10, 20}, {2, 3}}, *graph, values, quantization).ok());
+  EXPECT_THAT(quantization.values.at(weight).scales, ElementsAre(1, 0.75f));
   const float* w = values.at(weight).as<float>();
   EXPECT_THAT(std::vector<float>(w, w + 4), ElementsAre(2, 4, 9, 12));
   const float* b = values.at(bias).as<float>();
@@ -75,7 +78,7 @@ TEST(TargetScale, GoesIntoTheLastLayer) {
 
   const auto softmax = WithHead(*net, Head::kSoftmax);
   ASSERT_TRUE(softmax.ok());
-  EXPECT_EQ(FoldTargetScale({{10, 20}, {2, 3}}, *softmax, values).code(),
+  EXPECT_EQ(FoldTargetScale({{10, 20}, {2, 3}}, *softmax, values, quantization).code(),
             absl::StatusCode::kInvalidArgument);
 }
 
