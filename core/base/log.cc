@@ -11,6 +11,9 @@
 namespace fovea {
 namespace {
 
+constexpr LogLevel kLevels[] = {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning,
+                                LogLevel::kError};
+
 spdlog::level::level_enum SpdlogLevel(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:
@@ -73,11 +76,20 @@ void Log(LogLevel level, absl::string_view event, std::initializer_list<LogField
   logger.log(spdlog_level, FormatLogLine(event, fields));
 }
 
+LogLevel GetLogLevel() {
+  for (const LogLevel level : kLevels) {
+    if (Logger().level() == SpdlogLevel(level)) return level;
+  }
+  return LogLevel::kInfo;
+}
+
+void SetLogLevel(LogLevel level) { Logger().set_level(SpdlogLevel(level)); }
+
 absl::Status SetLogLevel(absl::string_view name) {
-  for (LogLevel level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning, LogLevel::kError}) {
+  for (const LogLevel level : kLevels) {
     const auto known = spdlog::level::to_string_view(SpdlogLevel(level));
     if (name == absl::string_view(known.data(), known.size())) {
-      Logger().set_level(SpdlogLevel(level));
+      SetLogLevel(level);
       return absl::OkStatus();
     }
   }

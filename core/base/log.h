@@ -46,7 +46,10 @@ inline void LogError(absl::string_view event, std::initializer_list<LogField> fi
   Log(LogLevel::kError, event, fields);
 }
 
-// The level below which nothing is written: "debug", "info" (the default), "warning" or "error".
+// The level below which nothing is written; kInfo unless it is set. Of the whole process.
+LogLevel GetLogLevel();
+void SetLogLevel(LogLevel level);
+// By name: "debug", "info", "warning" or "error". InvalidArgument.
 absl::Status SetLogLevel(absl::string_view name);
 
 // The text of a line after time and level; what Log writes.

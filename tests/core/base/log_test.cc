@@ -35,6 +35,15 @@ TEST(Log, WritesOneLineToStderrFromTheSetLevelOn) {
   EXPECT_NE(written.find("Z warning \"loud\" n=1\n"), std::string::npos) << written;
 }
 
+TEST(Log, TellsTheLevelThatWasSet) {
+  EXPECT_EQ(GetLogLevel(), LogLevel::kInfo);
+  SetLogLevel(LogLevel::kDebug);
+  EXPECT_EQ(GetLogLevel(), LogLevel::kDebug);
+  EXPECT_TRUE(SetLogLevel("error").ok());
+  EXPECT_EQ(GetLogLevel(), LogLevel::kError);
+  SetLogLevel(LogLevel::kInfo);
+}
+
 TEST(Log, RefusesAnUnknownLevel) { EXPECT_TRUE(absl::IsInvalidArgument(SetLogLevel("verbose"))); }
 
 }  // namespace
