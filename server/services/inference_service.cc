@@ -5,11 +5,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "core/base/status.h"
 #include "inference/inference.grpc.pb.h"
 #include "server/rpc/call.h"
 #include "server/rpc/errors.h"
+#include "server/services/describe_model.h"
 #include "server/services/infer_work.h"
 #include "server/services/model_errors.h"
 #include "server/services/tensors.h"
@@ -20,49 +20,6 @@ namespace {
 
 using grpc::CallbackServerContext;
 using grpc::ServerUnaryReactor;
-
-constexpr char kName[] = "fovea";
-
-inference::DataType ToDataType(const std::string& datatype) {
-  if (datatype == "BYTES") return inference::TYPE_STRING;
-  return datatype == "UINT8" ? inference::TYPE_UINT8 : inference::TYPE_FP32;
-}
-
-void FillTensor(const TensorSpec& spec,
-                inference::ModelMetadataResponse::TensorMetadata* metadata) {
-  metadata->set_name(spec.name);
-  metadata->set_datatype(spec.datatype);
-  metadata->add_shape(-1);
-  for (const int64_t dim : spec.shape) metadata->add_shape(dim);
-}
-
-void Fill(const Tally& tally, inference::StatisticDuration* duration) {
-  duration->set_count(tally.count());
-  duration->set_ns(tally.nanoseconds());
-}
-
-void FillStatistics(const VersionStatistics& from, inference::ModelStatistics* to) {
-  to->set_last_inference(static_cast<uint64_t>(from.last_request_ms.load()));
-  to->set_inference_count(from.images);
-  to->set_execution_count(from.batches);
-  inference::InferStatistics* requests = to->mutable_inference_stats();
-  Fill(from.succeeded, requests->mutable_success());
-  Fill(from.failed, requests->mutable_fail());
-  Fill(from.queue, requests->mutable_queue());
-  Fill(from.decode, requests->mutable_compute_input());
-  Fill(from.compute, requests->mutable_compute_infer());
-  Fill(from.answer, requests->mutable_compute_output());
-  Fill(from.cache_hit, requests->mutable_cache_hit());
-  Fill(from.cache_miss, requests->mutable_cache_miss());
-}
-
-// "1=nhwc,2=blocked,…"
-std::string LayoutPlansOf(const ServedVersion& served) {
-  const auto append = [](std::string* out, const v1::ServedProgram& program) {
-    absl::StrAppend(out, program.batch(), "=", program.layout_plan());
-  };
-  return absl::StrJoin(served.DescribePrograms(), ",", append);
-}
 
 const char* StateName(ModelManager::State state) {
   switch (state) {
@@ -126,7 +83,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
                                      const inference::ServerMetadataRequest*,
                                      inference::ServerMetadataResponse* response) override {
     return AnswerAtOnce(server_metadata_, context, [&] {
-      response->set_name(kName);
+      response->set_name(kServerName);
       response->set_version(options_.version);
       for (const char* extension :
            {"classification", "model_configuration", "model_repository", "statistics"}) {
@@ -153,17 +110,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
                                     const inference::ModelMetadataRequest* request,
                                     inference::ModelMetadataResponse* response) override {
     return AnswerAbout(model_metadata_, context, *request, [=, this](const TensorModel& model) {
-      response->set_name(model.name());
-      for (const uint64_t version : options_.manager->LiveVersions(model.handle->name())) {
-        response->add_versions(absl::StrCat(version));
-      }
-      response->set_platform(kName);
-      FillTensor(InputSpec(model), response->add_inputs());
-      FillTensor(OutputSpec(model), response->add_outputs());
-      const v1::ModelManifest& manifest = model.handle->manifest();
-      auto& properties = *response->mutable_properties();
-      properties["labels"] = absl::StrJoin(manifest.labels(), ",");
-      properties["task"] = v1::Task_Name(manifest.task());
+      FillMetadata(model, options_.manager->LiveVersions(model.handle->name()), response);
     });
   }
 
@@ -171,25 +118,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
                                   const inference::ModelConfigRequest* request,
                                   inference::ModelConfigResponse* response) override {
     return AnswerAbout(model_config_, context, *request, [=, this](const TensorModel& model) {
-      inference::ModelConfig* config = response->mutable_config();
-      config->set_name(model.name());
-      config->set_platform(kName);
-      config->set_backend(kName);
-      config->set_max_batch_size(options_.limits.max_images);
-      config->mutable_dynamic_batching();
-      config->mutable_response_cache()->set_enable(model.handle->cache() != nullptr);
-      (*config->mutable_parameters())["layout_plans"].set_string_value(
-          LayoutPlansOf(*model.handle));
-      const TensorSpec in = InputSpec(model), out = OutputSpec(model);
-      inference::ModelInput* input = config->add_input();
-      input->set_name(in.name);
-      input->set_data_type(ToDataType(in.datatype));
-      if (!model.encoded) input->set_format(inference::ModelInput::FORMAT_NHWC);
-      input->mutable_dims()->Assign(in.shape.begin(), in.shape.end());
-      inference::ModelOutput* output = config->add_output();
-      output->set_name(out.name);
-      output->set_data_type(ToDataType(out.datatype));
-      output->mutable_dims()->Assign(out.shape.begin(), out.shape.end());
+      FillConfig(model, options_.limits.max_images, response->mutable_config());
     });
   }
 

@@ -56,11 +56,9 @@ absl::Status Batcher::Add(std::unique_ptr<BatchRequest>& request) {
     Enqueue(std::move(request));
   }
   for (const Part& part : displaced) {
-    Finish({part},
-           absl::ResourceExhaustedError(
-               absl::StrCat("model \"", options_.name,
-                            "\": the queue is full, and a request of higher priority came")),
-           absl::ZeroDuration());
+    Finish({part}, absl::ResourceExhaustedError(absl::StrCat(
+                       "model \"", options_.name,
+                       "\": the queue is full, and a request of higher priority came")));
   }
   return absl::OkStatus();
 }
@@ -144,29 +142,24 @@ void Batcher::RunExecutor() {
   while (WaitForWork()) {
     std::vector<Part> parts, dropped;
     absl::Status status;
-    absl::Duration compute;
     {
       // The slot first, the batch then: while all cores are busy, the batch grows.
       const CpuSlots::Hold hold(*options_.slots, options_.width);
       parts = TakeBatch(&dropped);
       if (!parts.empty()) {
-        const absl::Duration begin = options_.clock->Elapsed();
         if (engine == nullptr) {
           absl::StatusOr<std::unique_ptr<BatchEngine>> made = factory_();
           status = made.status();
           if (made.ok()) engine = *std::move(made);
         }
         if (status.ok()) status = Compute(*engine, parts);
-        compute = options_.clock->Elapsed() - begin;
       }
     }
-    Finish(parts, status, compute);
+    Finish(parts, status);
     for (const Part& part : dropped) {
       const bool cancelled = !CheckNotCancelled(part.pending->request->cancel.get()).ok();
-      Finish({part},
-             cancelled ? absl::CancelledError("the client has gone")
-                       : absl::DeadlineExceededError("the deadline passed in the queue"),
-             absl::ZeroDuration());
+      Finish({part}, cancelled ? absl::CancelledError("the client has gone")
+                               : absl::DeadlineExceededError("the deadline passed in the queue"));
     }
     absl::MutexLock lock(&mutex_);
     ++idle_;
@@ -267,8 +260,9 @@ absl::Status Batcher::Compute(BatchEngine& engine, const std::vector<Part>& part
     LogError("batch failed", {{"model", options_.name}, {"batch", count}, {"status", status}});
     return status;
   }
-  if (options_.statistics != nullptr) ++options_.statistics->batches;
-  Learn(options_.clock->Elapsed() - begin, count);
+  const absl::Duration time = options_.clock->Elapsed() - begin;
+  if (options_.statistics != nullptr) options_.statistics->batches[examples.size()].Add(time);
+  Learn(time, count);
   const float* source = output.data();
   for (const Part& part : parts) {
     const size_t floats = static_cast<size_t>(part.end - part.begin) * row;
@@ -281,19 +275,20 @@ absl::Status Batcher::Compute(BatchEngine& engine, const std::vector<Part>& part
   return absl::OkStatus();
 }
 
-void Batcher::Finish(const std::vector<Part>& parts, const absl::Status& status,
-                     absl::Duration compute) {
+void Batcher::Finish(const std::vector<Part>& parts, const absl::Status& status) {
+  const absl::Duration end = options_.clock->Elapsed();
   for (const Part& part : parts) {
     Pending& pending = *part.pending;
     absl::Status final_status;
     {
       absl::MutexLock lock(&pending.mutex);
       if (!status.ok()) pending.status = status;
-      pending.request->compute = std::max(pending.request->compute, compute);
       pending.unfinished -= part.end - part.begin;
       if (pending.unfinished > 0) continue;
       final_status = pending.status;
     }
+    // Of several batches the last to end may not be the last that was begun.
+    pending.request->compute = end - pending.added - pending.request->queue;
     pending.request->done(*pending.request, final_status);
   }
 }

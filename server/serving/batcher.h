@@ -47,8 +47,8 @@ struct BatchRequest {
 
   // The answer, for `done`.
   std::vector<float> output;   // [count, outputs]
-  absl::Duration queue;        // the longest that an image waited
-  absl::Duration compute;      // the longest batch
+  absl::Duration queue;        // until the last image was taken into a batch
+  absl::Duration compute;      // from then on to the end of the last batch
   absl::Duration retry_delay;  // of a refusal: when another try may succeed; zero: not known
   absl::AnyInvocable<void(BatchRequest&, const absl::Status&)> done;
 };
@@ -73,7 +73,7 @@ class Batcher {
     size_t example_bytes = 0;
     int outputs = 0;                          // floats of one example
     CpuSlots* slots = nullptr;                // outlives the batcher, as do the statistics
-    VersionStatistics* statistics = nullptr;  // null: batches are not counted
+    VersionStatistics* statistics = nullptr;  // null: batches are not counted, else up to max_batch
     PredictMetrics metrics;
     ModelMetrics model_metrics;
     const Clock* clock = Clock::Real();
@@ -120,7 +120,7 @@ class Batcher {
   // Counts images in or out.
   void CountQueued(int count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Compute(BatchEngine& engine, const std::vector<Part>& parts);
-  void Finish(const std::vector<Part>& parts, const absl::Status& status, absl::Duration compute);
+  void Finish(const std::vector<Part>& parts, const absl::Status& status);
   QueueState StateLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Learn(absl::Duration time, int count);
 

@@ -43,18 +43,22 @@ void RecordOutcome(const PredictMetrics& metrics, const ServedVersion& model, in
   if (!result.status.ok()) return statistics.failed.Add(total);
   RecordLookups(model, result);
   statistics.queue.Add(result.queue);  // of every request: clients find the version by its growth
+  absl::Duration phases = result.lookup + result.queue;
   if (result.cache_hits < images) {
+    const absl::Duration decode = result.decode - result.lookup;  // which began with the lookups
     metrics.decode.Observe(absl::ToDoubleSeconds(result.decode));
     metrics.queue.Observe(absl::ToDoubleSeconds(result.queue));
     metrics.compute.Observe(absl::ToDoubleSeconds(result.compute));
-    statistics.decode.Add(result.decode);
+    statistics.decode.Add(decode);
     statistics.compute.Add(result.compute);
+    phases += decode + result.compute;
   }
   metrics.total.Observe(absl::ToDoubleSeconds(total));
-  const absl::Duration rest = total - result.decode - result.queue - result.compute;
-  statistics.answer.Add(std::max(absl::ZeroDuration(), rest));
+  // `total` is the time of day's, which may be set back while the phases go on.
+  const absl::Duration whole = std::max(total, phases);
+  statistics.answer.Add(whole - phases);
   statistics.images += static_cast<uint64_t>(images);
-  statistics.succeeded.Add(total);
+  statistics.succeeded.Add(whole);
 }
 
 namespace {

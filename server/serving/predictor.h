@@ -45,7 +45,7 @@ struct PredictResult {
   int failed_image = -1;       // the image that `status` is about
   absl::Duration retry_delay;  // of a refusal: when another try may succeed; zero: not known
   std::vector<float> outputs;  // [images, ServedVersion::outputs()]
-  absl::Duration decode, queue, compute;
+  absl::Duration decode, queue, compute;  // one after the other
   // With a response cache: images that it knew, which cost neither decoding nor computing, those
   // that it did not, and the longest that it took to ask.
   int cache_hits = 0, cache_misses = 0;

@@ -166,6 +166,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   RETURN_IF_ERROR(CheckParity(model.golden, *served->programs_, options, *warm.engine));
 
   served->metrics_ = options.metrics->ForModel(served->name());
+  served->statistics_ = std::make_unique<VersionStatistics>(served->programs_->max_batch());
   if (options.cache != nullptr) {
     served->cache_ = std::make_unique<ResponseCache::Section>(options.cache);
   }

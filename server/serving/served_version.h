@@ -72,7 +72,7 @@ class ServedVersion {
   std::shared_ptr<BucketPrograms> programs_;
   ModelMetrics metrics_;
   std::unique_ptr<ResponseCache::Section> cache_;
-  std::unique_ptr<VersionStatistics> statistics_ = std::make_unique<VersionStatistics>();
+  std::unique_ptr<VersionStatistics> statistics_;
   std::unique_ptr<Batcher> batcher_;  // counts into statistics_
 };
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -27,11 +28,14 @@ class Tally {
 };
 
 struct VersionStatistics {
-  Tally succeeded, failed;                   // from a request's arrival to its end
-  Tally queue, decode, compute, answer;      // phases of those that succeeded
+  explicit VersionStatistics(int max_batch) : batches(static_cast<size_t>(max_batch) + 1) {}
+
+  Tally succeeded, failed;  // from a request's arrival to its end
+  // Stretches of the time of those that succeeded, one after the other: they add up to it.
+  Tally queue, decode, compute, answer;
   Tally cache_hit, cache_miss;               // lookups: all pictures found; some were not
   std::atomic<uint64_t> images = 0;          // of those that succeeded
-  std::atomic<uint64_t> batches = 0;         // computed, whatever became of their requests
+  std::vector<Tally> batches;                // runs by images, whatever became of their requests
   std::atomic<int64_t> last_request_ms = 0;  // since 1970; 0: none yet
 };
 

@@ -3,8 +3,7 @@
 #include <vector>
 
 #include "gmock/gmock.h"
-#include "inference/inference.grpc.pb.h"
-#include "tests/e2e/server_fixture.h"
+#include "tests/e2e/inference_fixture.h"
 
 namespace fovea {
 namespace {
@@ -131,6 +130,7 @@ TEST_F(CacheTest, StreamsAndTensorsShareTheAnswers) {
   EXPECT_EQ(statistics.cache_hit().count(), 3u);
   EXPECT_EQ(statistics.cache_miss().count(), 2u);
   EXPECT_EQ(statistics.compute_infer().count(), 2u);
+  ExpectPhasesAddUp(statistics);
   EXPECT_EQ(told.model_stats(0).inference_count(), 5u);
 }
 

@@ -19,8 +19,11 @@ using ::testing::HasSubstr;
 
 constexpr absl::Duration kPatience = absl::Seconds(30);
 
-// Answers twice the first byte of each example. While closed, batches wait inside Run.
+// Answers twice the first byte of each example. While closed, batches wait inside Run; each then
+// takes `time` an image.
 struct Gate {
+  ManualClock* clock = nullptr;
+  absl::Duration time;
   absl::Mutex mutex;
   bool open ABSL_GUARDED_BY(mutex) = true;
   int inside ABSL_GUARDED_BY(mutex) = 0;
@@ -56,6 +59,7 @@ class FakeEngine : public BatchEngine {
     ++gate_->inside;
     gate_->mutex.Await(absl::Condition(&gate_->open));
     --gate_->inside;
+    gate_->clock->Advance(gate_->time * static_cast<int>(examples.size()));
     for (size_t i = 0; i < examples.size(); ++i) {
       output[i] = 2.0f * examples[i][0];
       gate_->order.push_back(examples[i][0]);
@@ -73,12 +77,15 @@ struct Outcome {
   absl::Notification done;
   absl::Status status;
   std::vector<float> output;
+  absl::Duration queue, compute;
 
   bool Wait() { return done.WaitForNotificationWithTimeout(kPatience); }
 };
 
 class BatcherTest : public ::testing::Test {
  protected:
+  BatcherTest() { gate_.clock = &clock_; }
+
   std::unique_ptr<Batcher> Make(int executors, BatchPolicy policy = {}, BucketTimes times = {}) {
     Batcher::Options options;
     options.name = "digits";
@@ -89,6 +96,7 @@ class BatcherTest : public ::testing::Test {
     options.outputs = 1;
     options.slots = &slots_;
     options.clock = &clock_;
+    options.statistics = &statistics_;
     return std::make_unique<Batcher>(std::move(options),
                                      [this] { return std::make_unique<FakeEngine>(&gate_); });
   }
@@ -102,6 +110,8 @@ class BatcherTest : public ::testing::Test {
     request->done = [outcome](BatchRequest& finished, const absl::Status& status) {
       outcome->status = status;
       outcome->output = finished.output;
+      outcome->queue = finished.queue;
+      outcome->compute = finished.compute;
       outcome->done.Notify();
     };
     return request;
@@ -116,9 +126,10 @@ class BatcherTest : public ::testing::Test {
     return outcome;
   }
 
+  ManualClock clock_{absl::FromUnixSeconds(1000)};
   Gate gate_;
   CpuSlots slots_{4};
-  ManualClock clock_{absl::FromUnixSeconds(1000)};
+  VersionStatistics statistics_{BatchPolicy().max_batch};
 };
 
 TEST_F(BatcherTest, AnswersEachImageInItsPlace) {
@@ -152,6 +163,21 @@ TEST_F(BatcherTest, SplitsARequestThatIsLargerThanABatch) {
   ASSERT_TRUE(outcome->Wait());
   EXPECT_THAT(outcome->output, ElementsAre(2, 4, 6, 8, 10));
   EXPECT_THAT(gate_.Batches(), ElementsAre(2, 2, 1));
+}
+
+TEST_F(BatcherTest, TheTimesOfASplitRequestAddUp) {
+  gate_.time = absl::Milliseconds(10);
+  BatchPolicy policy;
+  policy.max_batch = 2;
+  const auto batcher = Make(1, policy);
+  const auto outcome = Add(*batcher, {1, 2, 3, 4, 5});
+  ASSERT_TRUE(outcome->Wait());
+  EXPECT_EQ(outcome->queue, absl::Milliseconds(40));  // two batches of two
+  EXPECT_EQ(outcome->compute, absl::Milliseconds(10));
+  EXPECT_EQ(statistics_.batches[2].count(), 2u);
+  EXPECT_EQ(statistics_.batches[2].nanoseconds(), 40'000'000u);
+  EXPECT_EQ(statistics_.batches[1].count(), 1u);
+  EXPECT_EQ(statistics_.batches[1].nanoseconds(), 10'000'000u);
 }
 
 TEST_F(BatcherTest, RefusesWhenTheQueueIsFullAndKeepsTheRequest) {
