@@ -10,6 +10,7 @@
 #include "server/rpc/call.h"
 #include "server/rpc/errors.h"
 #include "server/services/describe_model.h"
+#include "server/services/infer_settings.h"
 #include "server/services/infer_work.h"
 #include "server/services/model_errors.h"
 #include "server/services/tensors.h"
@@ -86,7 +87,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
       response->set_name(kServerName);
       response->set_version(options_.version);
       for (const char* extension :
-           {"classification", "model_configuration", "model_repository", "statistics"}) {
+           {"classification", "logging", "model_configuration", "model_repository", "statistics"}) {
         response->add_extensions(extension);
       }
       return absl::OkStatus();
@@ -179,6 +180,22 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
     return WorkStream<InferWork, StreamAnswer>::Open(model_stream_infer_, context, predictions_);
   }
 
+  ServerUnaryReactor* TraceSetting(CallbackServerContext* context,
+                                   const inference::TraceSettingRequest* request,
+                                   inference::TraceSettingResponse* response) override {
+    return AnswerFrom(*options_.workers, trace_setting_, context, [=, this](const CancelToken&) {
+      RETURN_IF_ERROR(CheckModel(request->model_name()));
+      return AnswerTraceSettings(*request, response);
+    });
+  }
+
+  ServerUnaryReactor* LogSettings(CallbackServerContext* context,
+                                  const inference::LogSettingsRequest* request,
+                                  inference::LogSettingsResponse* response) override {
+    return AnswerAtOnce(log_settings_, context,
+                        [&] { return log_level_settings_.Answer(*request, response); });
+  }
+
  private:
   template <typename Fill>
   static ServerUnaryReactor* AnswerAtOnce(const Method& method, CallbackServerContext* context,
@@ -256,6 +273,14 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
     return absl::OkStatus();
   }
 
+  // NotFound when the repository has no model of the name, or of its stem; "" is all models.
+  absl::Status CheckModel(const std::string& name) const {
+    if (name.empty()) return absl::OkStatus();
+    const std::optional<std::string> stem = StemOfEncoded(name);
+    if (stem.has_value() && options_.repository->Versions(*stem).ok()) return absl::OkStatus();
+    return AboutModel(options_.repository->Versions(name).status());
+  }
+
   bool IsLive(const std::string& model, const VersionRef& version) {
     return options_.manager->Live(model, version) != nullptr;
   }
@@ -278,6 +303,9 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
   const Method repository_model_load_ = MethodOf("RepositoryModelLoad");
   const Method repository_model_unload_ = MethodOf("RepositoryModelUnload");
   const Method model_infer_ = MethodOf("ModelInfer");
+  const Method trace_setting_ = MethodOf("TraceSetting");
+  const Method log_settings_ = MethodOf("LogSettings");
+  LogLevelSettings log_level_settings_;
 };
 
 }  // namespace

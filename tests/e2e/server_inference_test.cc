@@ -113,7 +113,7 @@ TEST_F(InferenceTest, DescribesServerAndModels) {
   inference::ServerMetadataResponse server;
   ASSERT_EQ(Text(stub_->ServerMetadata(Context().get(), {}, &server)), "OK");
   EXPECT_EQ(server.name(), "fovea");
-  EXPECT_THAT(server.extensions(), ElementsAre("classification", "model_configuration",
+  EXPECT_THAT(server.extensions(), ElementsAre("classification", "logging", "model_configuration",
                                                "model_repository", "statistics"));
 
   const auto is_ready = [&](const std::string& name, const std::string& version) {
@@ -204,6 +204,34 @@ TEST_F(InferenceTest, CountsWhatBecameOfRequests) {
   EXPECT_EQ(index.models(0).name(), "tiny");
   EXPECT_EQ(index.models(0).version(), "1");
   EXPECT_EQ(index.models(0).state(), "READY");
+}
+
+TEST_F(InferenceTest, TellsTraceAndLogSettings) {
+  inference::TraceSettingRequest request;
+  inference::TraceSettingResponse trace;
+  ASSERT_EQ(Text(stub_->TraceSetting(Context().get(), request, &trace)), "OK");
+  EXPECT_THAT(trace.settings().at("trace_level").value(), ElementsAre("OFF"));
+  request.set_model_name("other");
+  EXPECT_THAT(Text(stub_->TraceSetting(Context().get(), request, &trace)), StartsWith("NOT_FOUND"));
+  TrainTiny();
+  for (const char* name : {"tiny", "tiny_jpeg"}) {
+    request.set_model_name(name);
+    EXPECT_EQ(Text(stub_->TraceSetting(Context().get(), request, &trace)), "OK") << name;
+  }
+  (*request.mutable_settings())["trace_level"].add_value("TIMESTAMPS");
+  EXPECT_THAT(Text(stub_->TraceSetting(Context().get(), request, &trace)),
+              StartsWith("UNIMPLEMENTED: settings[trace_level]"));
+
+  inference::LogSettingsRequest change;
+  inference::LogSettingsResponse log;
+  ASSERT_EQ(Text(stub_->LogSettings(Context().get(), change, &log)), "OK");
+  EXPECT_TRUE(log.settings().at("log_info").bool_param());
+  (*change.mutable_settings())["log_info"].set_bool_param(false);
+  ASSERT_EQ(Text(stub_->LogSettings(Context().get(), change, &log)), "OK");
+  EXPECT_FALSE(log.settings().at("log_info").bool_param());
+  (*change.mutable_settings())["log_info"].clear_parameter_choice();
+  ASSERT_EQ(Text(stub_->LogSettings(Context().get(), change, &log)), "OK");
+  EXPECT_TRUE(log.settings().at("log_info").bool_param());
 }
 
 TEST_F(InferenceTest, RefusesWhatDoesNotFitTheModel) {
