@@ -297,6 +297,7 @@ void ServerApp::MakeServices(const Cores& cores) {
   inference.metrics = &metrics_;
   inference.ready = [this] { return IsReady(); };
   inference.version = FOVEA_VERSION;
+  inference.shared_memory_prefix = config_.shared_memory_prefix;
   inference.limits = config_.limits;
   services_.push_back(MakeInferenceService(std::move(inference)));
 }

@@ -1,5 +1,7 @@
 #include "server/config.h"
 
+#include <limits.h>
+
 #include <CLI/CLI.hpp>
 
 #include "absl/strings/numbers.h"
@@ -63,6 +65,9 @@ void AddServing(CLI::App& app, Config& config, double* delay_ms, double* target_
          "--repository-poll-seconds", *poll_seconds,
          "How often to look for models that others changed in the folder of models; 0: never")
       ->capture_default_str();
+  app.add_option("--shared-memory-prefix", config.shared_memory_prefix,
+                 "Beginning of the names of shared memory (/fovea_) that clients may have read and "
+                 "written; / for any; default: none may");
   app.add_option("--evaluations", config.evaluations, "Evaluate calls that run at a time")
       ->capture_default_str();
 }
@@ -81,6 +86,16 @@ void AddLimits(CLI::App& app, Limits& limits) {
       ->capture_default_str();
   app.add_option("--max-watchers", limits.max_watchers, "Train and Watch streams at a time")
       ->capture_default_str();
+}
+
+// The beginning of a name as shm_open takes it.
+absl::Status CheckPrefix(const char* flag, const std::string& prefix) {
+  if (prefix.empty() || (prefix.size() <= NAME_MAX && prefix.rfind('/') == 0)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(flag, ": found \"", prefix,
+                                                 "\", expected a slash and at most ", NAME_MAX - 1,
+                                                 " other characters"));
 }
 
 template <typename T>
@@ -171,6 +186,7 @@ absl::Status ValidateConfig(const Config& config) {
   RETURN_IF_ERROR(CheckRange("--response-cache-mib", config.response_cache_mib, 0, 1 << 20));
   RETURN_IF_ERROR(CheckRange("--repository-poll-seconds",
                              absl::ToDoubleSeconds(config.repository_poll), 0.0, 86400.0));
+  RETURN_IF_ERROR(CheckPrefix("--shared-memory-prefix", config.shared_memory_prefix));
   RETURN_IF_ERROR(CheckRange("--evaluations", config.evaluations, 1, 64));
   RETURN_IF_ERROR(CheckRange("--max-message-bytes", limits.max_message_bytes, 1 << 16, 1 << 30));
   RETURN_IF_ERROR(CheckRange("--max-images", limits.max_images, 1, 65536));

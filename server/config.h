@@ -24,7 +24,9 @@ struct Config {
   int width = 1;                           // threads of one executor
   BatchPolicy batch;
   int response_cache_mib = 0;  // of answers to pictures seen before; 0: none are kept
-  int evaluations = 1;         // at a time
+  // What the names of shared memory that clients may have read and written begin with; empty: none.
+  std::string shared_memory_prefix;
+  int evaluations = 1;                                // at a time
   absl::Duration repository_poll = absl::Seconds(5);  // 0: never
   bool idle_trainer = true;                           // SCHED_IDLE
   absl::Duration grace = absl::Seconds(30);

@@ -59,8 +59,8 @@ absl::StatusOr<absl::Time> InferWork::Deadline() const {
 
 absl::Status InferWork::Begin(TensorModel model) {
   model_ = std::move(model);
-  ASSIGN_OR_RETURN(outputs_, ReadRequestedOutputs(request_, model_));
-  ASSIGN_OR_RETURN(pictures_, ReadPictures(request_, model_, shared_.limits.max_images));
+  ASSIGN_OR_RETURN(outputs_, ReadRequestedOutputs(request_, model_, *shared_.regions));
+  ASSIGN_OR_RETURN(pictures_, ReadPictures(request_, model_, *shared_.regions, shared_.limits));
   PredictRequest request;
   ASSIGN_OR_RETURN(request.deadline, Deadline());
   ASSIGN_OR_RETURN(request.priority, ReadPriority(request_));
@@ -68,29 +68,39 @@ absl::Status InferWork::Begin(TensorModel model) {
   request.images = pictures_.images;
   request.cancel = caller_.cancel;
   shared_.predictor->Predict(std::move(request),
-                             [this](const PredictResult& result) { End(result); });
+                             [this](PredictResult result) { End(std::move(result)); });
   return absl::OkStatus();
 }
 
-void InferWork::End(const PredictResult& result) {
+void InferWork::End(PredictResult result) {
+  // Before it is recorded: an answer that could not be written is a failure.
+  if (result.status.ok()) result.status = Fill(result);
   const int images = static_cast<int>(pictures_.images.size());
   RecordOutcome(shared_.metrics, *model_.handle, images, result, absl::Now() - caller_.arrival);
-  if (!result.status.ok()) {
-    absl::Status status = AboutQueue(result.status, result.retry_delay);
-    if (result.failed_image >= 0 && IsAboutPicture(status)) {
-      status = WithReason(
-          InvalidField(absl::StrCat("inputs[0], picture ", result.failed_image), status.message()),
-          "BAD_IMAGE");
-    }
-    return done_(status);
+  done_(result.status.ok() ? absl::OkStatus() : Error(result));
+}
+
+absl::Status InferWork::Fill(const PredictResult& result) {
+  const int images = static_cast<int>(pictures_.images.size());
+  for (const RequestedOutput& output : outputs_) {
+    const absl::Status status = WriteOutput(model_, images, result.outputs, output, response_);
+    if (status.ok()) continue;
+    response_->clear_outputs();
+    response_->clear_raw_output_contents();
+    return status;
   }
   response_->set_model_name(request_.model_name());
   response_->set_model_version(absl::StrCat(model_.handle->version()));
   response_->set_id(request_.id());
-  for (const int64_t labels_named : outputs_) {
-    WriteOutput(model_, images, result.outputs, labels_named, response_);
-  }
-  done_(absl::OkStatus());
+  return absl::OkStatus();
+}
+
+absl::Status InferWork::Error(const PredictResult& result) const {
+  const absl::Status status = AboutQueue(result.status, result.retry_delay);
+  if (result.failed_image < 0 || !IsAboutPicture(status)) return status;
+  return WithReason(
+      InvalidField(absl::StrCat("inputs[0], picture ", result.failed_image), status.message()),
+      "BAD_IMAGE");
 }
 
 }  // namespace fovea

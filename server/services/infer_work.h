@@ -33,7 +33,9 @@ class InferWork {
  private:
   // OK when the pictures are on their way.
   absl::Status Begin(TensorModel model);
-  void End(const PredictResult& result);
+  void End(PredictResult result);
+  absl::Status Fill(const PredictResult& result);
+  absl::Status Error(const PredictResult& result) const;
   absl::StatusOr<absl::Time> Deadline() const;
 
   const PredictShared& shared_;
@@ -43,7 +45,7 @@ class InferWork {
   Done done_;
   TensorModel model_;
   TensorPictures pictures_;
-  std::vector<int64_t> outputs_;  // labels to name, one for each requested output
+  std::vector<RequestedOutput> outputs_;
 };
 
 }  // namespace fovea

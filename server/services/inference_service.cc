@@ -13,6 +13,7 @@
 #include "server/services/infer_settings.h"
 #include "server/services/infer_work.h"
 #include "server/services/model_errors.h"
+#include "server/services/shared_memory.h"
 #include "server/services/tensors.h"
 #include "server/services/work_reactors.h"
 
@@ -59,8 +60,9 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
  public:
   explicit InferenceService(InferenceServiceOptions options)
       : options_(std::move(options)),
+        regions_(options_.shared_memory_prefix),
         predictions_{options_.manager, options_.predictor, options_.metrics->predict,
-                     options_.limits, options_.streams} {}
+                     options_.limits,  options_.streams,   &regions_} {}
 
   ServerUnaryReactor* ServerLive(CallbackServerContext* context,
                                  const inference::ServerLiveRequest*,
@@ -90,6 +92,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
            {"classification", "logging", "model_configuration", "model_repository", "statistics"}) {
         response->add_extensions(extension);
       }
+      if (regions_.enabled()) response->add_extensions("system_shared_memory");
       return absl::OkStatus();
     });
   }
@@ -178,6 +181,55 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
   grpc::ServerBidiReactor<inference::ModelInferRequest, inference::ModelStreamInferResponse>*
   ModelStreamInfer(CallbackServerContext* context) override {
     return WorkStream<InferWork, StreamAnswer>::Open(model_stream_infer_, context, predictions_);
+  }
+
+  ServerUnaryReactor* SystemSharedMemoryStatus(
+      CallbackServerContext* context, const inference::SystemSharedMemoryStatusRequest* request,
+      inference::SystemSharedMemoryStatusResponse* response) override {
+    return AnswerAtOnce(system_shared_memory_status_, context,
+                        [&] { return ListRegions(request->name(), response); });
+  }
+
+  ServerUnaryReactor* SystemSharedMemoryRegister(
+      CallbackServerContext* context, const inference::SystemSharedMemoryRegisterRequest* request,
+      inference::SystemSharedMemoryRegisterResponse*) override {
+    return AnswerFrom(
+        *options_.workers, system_shared_memory_register_, context, [=, this](const CancelToken&) {
+          return regions_.Register(
+              {request->name(), request->key(), request->offset(), request->byte_size()});
+        });
+  }
+
+  ServerUnaryReactor* SystemSharedMemoryUnregister(
+      CallbackServerContext* context, const inference::SystemSharedMemoryUnregisterRequest* request,
+      inference::SystemSharedMemoryUnregisterResponse*) override {
+    return AnswerAtOnce(system_shared_memory_unregister_, context, [&] {
+      regions_.Unregister(request->name());
+      return absl::OkStatus();
+    });
+  }
+
+  ServerUnaryReactor* CudaSharedMemoryStatus(
+      CallbackServerContext* context, const inference::CudaSharedMemoryStatusRequest* request,
+      inference::CudaSharedMemoryStatusResponse*) override {
+    return AnswerAtOnce(cuda_shared_memory_status_, context, [&] {
+      return request->name().empty() ? absl::OkStatus() : NoRegion(request->name());
+    });
+  }
+
+  ServerUnaryReactor* CudaSharedMemoryRegister(
+      CallbackServerContext* context, const inference::CudaSharedMemoryRegisterRequest*,
+      inference::CudaSharedMemoryRegisterResponse*) override {
+    return AnswerAtOnce(cuda_shared_memory_register_, context, [] {
+      return absl::UnimplementedError(
+          "found CUDA shared memory, expected system shared memory: this server has no GPU");
+    });
+  }
+
+  ServerUnaryReactor* CudaSharedMemoryUnregister(
+      CallbackServerContext* context, const inference::CudaSharedMemoryUnregisterRequest*,
+      inference::CudaSharedMemoryUnregisterResponse*) override {
+    return AnswerAtOnce(cuda_shared_memory_unregister_, context, [] { return absl::OkStatus(); });
   }
 
   ServerUnaryReactor* TraceSetting(CallbackServerContext* context,
@@ -273,6 +325,24 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
     return absl::OkStatus();
   }
 
+  absl::Status ListRegions(const std::string& name,
+                           inference::SystemSharedMemoryStatusResponse* response) const {
+    for (const RegionSpec& spec : regions_.List()) {
+      if (!name.empty() && spec.name != name) continue;
+      auto& region = (*response->mutable_regions())[spec.name];
+      region.set_name(spec.name);
+      region.set_key(spec.key);
+      region.set_offset(spec.offset);
+      region.set_byte_size(spec.byte_size);
+    }
+    return name.empty() || !response->regions().empty() ? absl::OkStatus() : NoRegion(name);
+  }
+
+  static absl::Status NoRegion(const std::string& name) {
+    return absl::NotFoundError(
+        absl::StrCat("found no region \"", name, "\", expected one that is registered"));
+  }
+
   // NotFound when the repository has no model of the name, or of its stem; "" is all models.
   absl::Status CheckModel(const std::string& name) const {
     if (name.empty()) return absl::OkStatus();
@@ -290,6 +360,7 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
   }
 
   const InferenceServiceOptions options_;
+  SharedMemoryRegions regions_;
   const PredictShared predictions_;
   const Method server_live_ = MethodOf("ServerLive");
   const Method server_ready_ = MethodOf("ServerReady");
@@ -303,6 +374,12 @@ class InferenceService : public inference::GRPCInferenceService::CallbackService
   const Method repository_model_load_ = MethodOf("RepositoryModelLoad");
   const Method repository_model_unload_ = MethodOf("RepositoryModelUnload");
   const Method model_infer_ = MethodOf("ModelInfer");
+  const Method system_shared_memory_status_ = MethodOf("SystemSharedMemoryStatus");
+  const Method system_shared_memory_register_ = MethodOf("SystemSharedMemoryRegister");
+  const Method system_shared_memory_unregister_ = MethodOf("SystemSharedMemoryUnregister");
+  const Method cuda_shared_memory_status_ = MethodOf("CudaSharedMemoryStatus");
+  const Method cuda_shared_memory_register_ = MethodOf("CudaSharedMemoryRegister");
+  const Method cuda_shared_memory_unregister_ = MethodOf("CudaSharedMemoryUnregister");
   const Method trace_setting_ = MethodOf("TraceSetting");
   const Method log_settings_ = MethodOf("LogSettings");
   LogLevelSettings log_level_settings_;

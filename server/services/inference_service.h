@@ -27,8 +27,9 @@ struct InferenceServiceOptions {
   OpenStreams* streams = nullptr;
   ThreadPool* workers = nullptr;  // reads the repository
   Metrics* metrics = nullptr;
-  std::function<bool()> ready;  // whether the server is
-  std::string version;          // the program's
+  std::function<bool()> ready;       // whether the server is
+  std::string version;               // the program's
+  std::string shared_memory_prefix;  // of segments that clients may name; empty: none
   Limits limits;
 };
 

@@ -14,6 +14,7 @@
 #include "fovea/v1/classifier.pb.h"
 #include "server/rpc/open_streams.h"
 #include "server/services/limits.h"
+#include "server/services/shared_memory.h"
 #include "server/serving/model_manager.h"
 #include "server/serving/predictor.h"
 
@@ -29,6 +30,7 @@ struct PredictShared {
   PredictMetrics metrics;
   Limits limits;
   OpenStreams* streams = nullptr;
+  SharedMemoryRegions* regions = nullptr;  // only for the Open Inference Protocol
 };
 
 // Whose request it is.

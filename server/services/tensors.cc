@@ -34,9 +34,36 @@ std::string ShapeText(absl::Span<const int64_t> shape) {
 
 // ---- The request's bytes.
 
+// The tensor's bytes, and where they were found.
+struct Raw {
+  absl::string_view bytes;
+  std::string field;
+};
+
+// The only input, from shared memory.
+absl::StatusOr<Raw> CopyShared(const Request& request, const SharedTensor& tensor,
+                               const Limits& limits, std::unique_ptr<char[]>* copied) {
+  if (request.inputs(0).has_contents() || !request.raw_input_contents().empty()) {
+    return InvalidField(
+        tensor.field,
+        absl::StrCat("found ", request.inputs(0).has_contents() ? "contents" : "raw_input_contents",
+                     " beside shared memory, expected one of both"));
+  }
+  const std::string field =
+      absl::StrCat(tensor.field, " in region \"", tensor.region->spec().name, "\"");
+  if (tensor.byte_size > static_cast<uint64_t>(limits.max_message_bytes)) {
+    return InvalidField(field, absl::StrCat("found ", tensor.byte_size, " bytes, expected at most ",
+                                            limits.max_message_bytes, " (--max-message-bytes)"));
+  }
+  const auto size = static_cast<size_t>(tensor.byte_size);
+  *copied = std::make_unique_for_overwrite<char[]>(size);
+  RETURN_IF_ERROR(tensor.region->Read(tensor.offset, absl::MakeSpan(copied->get(), size)));
+  return Raw{{copied->get(), size}, field};
+}
+
 // Raw contents of the only input; absent when its values stand in `contents`.
-absl::StatusOr<std::optional<absl::string_view>> RawOf(const Request& request) {
-  if (request.raw_input_contents().empty()) return std::optional<absl::string_view>();
+absl::StatusOr<std::optional<Raw>> RawOf(const Request& request) {
+  if (request.raw_input_contents().empty()) return std::optional<Raw>();
   if (request.inputs(0).has_contents()) {
     return InvalidField("raw_input_contents",
                         "found beside inputs[0].contents, expected one of both");
@@ -46,7 +73,7 @@ absl::StatusOr<std::optional<absl::string_view>> RawOf(const Request& request) {
                         absl::StrCat("found ", request.raw_input_contents_size(),
                                      ", expected 1, as many as inputs"));
   }
-  return std::optional<absl::string_view>(request.raw_input_contents(0));
+  return Raw{request.raw_input_contents(0), kRaw};
 }
 
 absl::Status CheckCount(absl::string_view field, size_t found, size_t expected,
@@ -57,26 +84,27 @@ absl::Status CheckCount(absl::string_view field, size_t found, size_t expected,
 }
 
 // Each element: its length as uint32, and its bytes.
-absl::StatusOr<std::vector<absl::string_view>> SplitBytes(absl::string_view raw, size_t count) {
+absl::StatusOr<std::vector<absl::string_view>> SplitBytes(const Raw& from, size_t count) {
+  absl::string_view raw = from.bytes;
   std::vector<absl::string_view> elements;
   while (!raw.empty()) {
     uint32_t length = 0;
     if (raw.size() >= sizeof(length)) std::memcpy(&length, raw.data(), sizeof(length));
     if (raw.size() < sizeof(length) || raw.size() - sizeof(length) < length) {
       return InvalidField(
-          kRaw, absl::StrCat("found ", raw.size(), " bytes after element ", elements.size(),
-                             ", expected a length of 4 bytes and as many bytes as it says"));
+          from.field, absl::StrCat("found ", raw.size(), " bytes after element ", elements.size(),
+                                   ", expected a length of 4 bytes and as many bytes as it says"));
     }
     elements.push_back(raw.substr(sizeof(length), length));
     raw.remove_prefix(sizeof(length) + length);
   }
-  RETURN_IF_ERROR(CheckCount(kRaw, elements.size(), count, "elements"));
+  RETURN_IF_ERROR(CheckCount(from.field, elements.size(), count, "elements"));
   return elements;
 }
 
 absl::StatusOr<std::vector<absl::string_view>> EncodedElements(const Request& request,
+                                                               const std::optional<Raw>& raw,
                                                                size_t count) {
-  ASSIGN_OR_RETURN(const auto raw, RawOf(request));
   if (raw.has_value()) return SplitBytes(*raw, count);
   const auto& contents = request.inputs(0).contents().bytes_contents();
   RETURN_IF_ERROR(
@@ -101,20 +129,20 @@ absl::Status Convert(absl::string_view field, size_t count, const Value& value,
 }
 
 // The pixels of all pictures, of the request or in `converted`.
-absl::StatusOr<absl::string_view> Pixels(const Request& request, size_t count,
-                                         std::vector<uint8_t>* converted) {
+absl::StatusOr<absl::string_view> Pixels(const Request& request, const std::optional<Raw>& raw,
+                                         size_t count, std::vector<uint8_t>* converted) {
   const InputTensor& input = request.inputs(0);
   const bool floats = input.datatype() == "FP32";
-  ASSIGN_OR_RETURN(const auto raw, RawOf(request));
   if (raw.has_value()) {
-    RETURN_IF_ERROR(CheckCount(kRaw, raw->size(), count * (floats ? sizeof(float) : 1), "bytes"));
-    if (!floats) return *raw;
+    RETURN_IF_ERROR(
+        CheckCount(raw->field, raw->bytes.size(), count * (floats ? sizeof(float) : 1), "bytes"));
+    if (!floats) return raw->bytes;
     const auto at = [&](size_t i) {
       float value = 0;
-      std::memcpy(&value, raw->data() + i * sizeof(value), sizeof(value));
+      std::memcpy(&value, raw->bytes.data() + i * sizeof(value), sizeof(value));
       return static_cast<double>(value);
     };
-    RETURN_IF_ERROR(Convert(kRaw, count, at, converted));
+    RETURN_IF_ERROR(Convert(raw->field, count, at, converted));
   } else if (floats) {
     const auto& values = input.contents().fp32_contents();
     RETURN_IF_ERROR(
@@ -216,7 +244,8 @@ TensorSpec OutputSpec(const TensorModel& model) {
 }
 
 absl::StatusOr<TensorPictures> ReadPictures(const Request& request, const TensorModel& model,
-                                            int max_images) {
+                                            const SharedMemoryRegions& regions,
+                                            const Limits& limits) {
   const TensorSpec spec = InputSpec(model);
   if (request.inputs_size() != 1) {
     return InvalidField("inputs", absl::StrCat("found ", request.inputs_size(),
@@ -232,18 +261,26 @@ absl::StatusOr<TensorPictures> ReadPictures(const Request& request, const Tensor
                         absl::StrCat("found \"", input.datatype(), "\", expected ",
                                      model.encoded ? "BYTES" : "UINT8 or FP32"));
   }
-  ASSIGN_OR_RETURN(const int count, CountPictures(input, spec, model.encoded, max_images));
+  ASSIGN_OR_RETURN(const int count, CountPictures(input, spec, model.encoded, limits.max_images));
+  ASSIGN_OR_RETURN(const auto shared, ReadSharedTensor(input.parameters(), regions, "inputs[0]"));
   TensorPictures pictures;
+  std::optional<Raw> raw;
+  if (shared.has_value()) {
+    ASSIGN_OR_RETURN(raw, CopyShared(request, *shared, limits, &pictures.copied));
+  } else {
+    ASSIGN_OR_RETURN(raw, RawOf(request));
+  }
   pictures.images.reserve(static_cast<size_t>(count));
   if (model.encoded) {
-    ASSIGN_OR_RETURN(const auto elements, EncodedElements(request, static_cast<size_t>(count)));
+    ASSIGN_OR_RETURN(const auto elements,
+                     EncodedElements(request, raw, static_cast<size_t>(count)));
     for (absl::string_view element : elements) pictures.images.push_back({element, std::nullopt});
     return pictures;
   }
   const PixelShape& shape = model.handle->shape();
   ASSIGN_OR_RETURN(
       const absl::string_view pixels,
-      Pixels(request, static_cast<size_t>(count) * shape.bytes(), &pictures.converted));
+      Pixels(request, raw, static_cast<size_t>(count) * shape.bytes(), &pictures.converted));
   for (int i = 0; i < count; ++i) {
     pictures.images.push_back(
         {pixels.substr(static_cast<size_t>(i) * shape.bytes(), shape.bytes()), shape});
@@ -251,11 +288,11 @@ absl::StatusOr<TensorPictures> ReadPictures(const Request& request, const Tensor
   return pictures;
 }
 
-absl::StatusOr<std::vector<int64_t>> ReadRequestedOutputs(const Request& request,
-                                                          const TensorModel& model) {
-  if (request.outputs().empty()) return std::vector<int64_t>{0};
+absl::StatusOr<std::vector<RequestedOutput>> ReadRequestedOutputs(
+    const Request& request, const TensorModel& model, const SharedMemoryRegions& regions) {
+  if (request.outputs().empty()) return std::vector<RequestedOutput>(1);
   const TensorSpec spec = OutputSpec(model);
-  std::vector<int64_t> wanted;
+  std::vector<RequestedOutput> wanted;
   for (int i = 0; i < request.outputs_size(); ++i) {
     const auto& output = request.outputs(i);
     const std::string field = absl::StrCat("outputs[", i, "]");
@@ -264,11 +301,10 @@ absl::StatusOr<std::vector<int64_t>> ReadRequestedOutputs(const Request& request
           absl::StrCat(field, ".name"),
           absl::StrCat("found \"", output.name(), "\", expected \"", spec.name, "\""));
     }
+    RequestedOutput& each = wanted.emplace_back();
+    ASSIGN_OR_RETURN(each.place, ReadSharedTensor(output.parameters(), regions, field));
     const auto found = output.parameters().find("classification");
-    if (found == output.parameters().end()) {
-      wanted.push_back(0);
-      continue;
-    }
+    if (found == output.parameters().end()) continue;
     const int64_t k = found->second.int64_param();
     if (k < 1 || model.handle->regression()) {
       return InvalidField(absl::StrCat(field, ".parameters[classification]"),
@@ -276,22 +312,22 @@ absl::StatusOr<std::vector<int64_t>> ReadRequestedOutputs(const Request& request
                               ? "found one for a regression model, expected none"
                               : "expected an int64 of at least 1");
     }
-    wanted.push_back(std::min<int64_t>(k, model.handle->labels()));
+    each.labels_named = std::min<int64_t>(k, model.handle->labels());
   }
   return wanted;
 }
 
-void WriteOutput(const TensorModel& model, int images, absl::Span<const float> rows,
-                 int64_t labels_named, inference::ModelInferResponse* response) {
+absl::Status WriteOutput(const TensorModel& model, int images, absl::Span<const float> rows,
+                         const RequestedOutput& wanted, inference::ModelInferResponse* response) {
   const ServedVersion& version = *model.handle;
   const TensorSpec spec = OutputSpec(model);
   auto* output = response->add_outputs();
   std::string* raw = response->add_raw_output_contents();
-  const bool named = labels_named > 0;
+  const bool named = wanted.labels_named > 0;
   output->set_name(spec.name);
   output->set_datatype(named ? "BYTES" : spec.datatype);
   output->add_shape(images);
-  output->add_shape(named ? labels_named : spec.shape[0]);
+  output->add_shape(named ? wanted.labels_named : spec.shape[0]);
   const auto width = static_cast<size_t>(version.outputs());
   for (int i = 0; i < images; ++i) {
     const std::vector<float> row =
@@ -300,12 +336,16 @@ void WriteOutput(const TensorModel& model, int images, absl::Span<const float> r
       raw->append(reinterpret_cast<const char*>(row.data()), row.size() * sizeof(float));
       continue;
     }
-    for (const Scored& scored : TopLabels(row, static_cast<int>(labels_named), {})) {
+    for (const Scored& scored : TopLabels(row, static_cast<int>(wanted.labels_named), {})) {
       AppendBytes(absl::StrFormat("%f:%d:%s", scored.probability, scored.index,
                                   version.manifest().labels(scored.index)),
                   raw);
     }
   }
+  if (!wanted.place.has_value()) return absl::OkStatus();
+  const std::string bytes = std::move(*raw);
+  raw->clear();  // its place among the outputs stays
+  return WriteSharedTensor(*wanted.place, bytes, output->mutable_parameters());
 }
 
 }  // namespace fovea

@@ -1,9 +1,11 @@
-// Between the Open Inference Protocol's tensors and pictures. Pure, but for LookUpTensorModel.
+// Between the Open Inference Protocol's tensors and pictures. Pure, but for AcquireTensorModel and
+// the bytes in shared memory.
 //
 // The protocol is described in proto/inference/inference.proto: which tensors a model has, and how.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +16,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "inference/inference.pb.h"
+#include "server/services/limits.h"
+#include "server/services/shared_memory.h"
+#include "server/services/shared_tensor.h"
 #include "server/serving/model_manager.h"
 #include "server/serving/predictor.h"
 
@@ -47,22 +52,32 @@ struct TensorSpec {
 TensorSpec InputSpec(const TensorModel& model);
 TensorSpec OutputSpec(const TensorModel& model);
 
-// The pictures of a request. The bytes are the request's, or stand in `converted`.
+// The pictures of a request. The bytes are the request's, or stand in `copied` or `converted`.
 struct TensorPictures {
   std::vector<PredictImage> images;
+  std::unique_ptr<char[]> copied;  // from shared memory
   std::vector<uint8_t> converted;
 };
 // InvalidArgument names the tensor, what was found and what was expected.
 absl::StatusOr<TensorPictures> ReadPictures(const inference::ModelInferRequest& request,
-                                            const TensorModel& model, int max_images);
+                                            const TensorModel& model,
+                                            const SharedMemoryRegions& regions,
+                                            const Limits& limits);
 
-// What is asked of each output: the labels to name, 0: all probabilities. InvalidArgument.
-absl::StatusOr<std::vector<int64_t>> ReadRequestedOutputs(
-    const inference::ModelInferRequest& request, const TensorModel& model);
+// What is asked of an output.
+struct RequestedOutput {
+  int64_t labels_named = 0;           // 0: all probabilities
+  std::optional<SharedTensor> place;  // absent: in the response
+};
+// InvalidArgument.
+absl::StatusOr<std::vector<RequestedOutput>> ReadRequestedOutputs(
+    const inference::ModelInferRequest& request, const TensorModel& model,
+    const SharedMemoryRegions& regions);
 
-// Appends the model's output for `images` pictures to the response, as `labels_named` (an element
-// of ReadRequestedOutputs) asks. `rows`: PredictResult::outputs.
-void WriteOutput(const TensorModel& model, int images, absl::Span<const float> rows,
-                 int64_t labels_named, inference::ModelInferResponse* response);
+// Appends the model's output for `images` pictures to the response, or writes it where it is wanted
+// and appends that. `rows`: PredictResult::outputs. InvalidArgument when it does not fit there;
+// FailedPrecondition when the place is there no more.
+absl::Status WriteOutput(const TensorModel& model, int images, absl::Span<const float> rows,
+                         const RequestedOutput& wanted, inference::ModelInferResponse* response);
 
 }  // namespace fovea

@@ -51,6 +51,15 @@ TEST(Config, KeepsAnswersOnlyWhenToldTo) {
   EXPECT_EQ(Parse({"--response-cache-mib", "64"}).config->response_cache_mib, 64);
 }
 
+TEST(Config, LetsClientsNameSharedMemoryOnlyWhenToldTo) {
+  EXPECT_EQ(Parse({}).config->shared_memory_prefix, "");
+  for (const char* prefix : {"/", "/fovea_"}) {
+    const ConfigOrExit parsed = Parse({"--shared-memory-prefix", prefix});
+    ASSERT_TRUE(parsed.config.has_value()) << parsed.exit.text;
+    EXPECT_EQ(parsed.config->shared_memory_prefix, prefix);
+  }
+}
+
 TEST(Config, RefusesNonsenseAndNamesTheFlag) {
   const struct {
     std::vector<const char*> flags;
@@ -64,6 +73,9 @@ TEST(Config, RefusesNonsenseAndNamesTheFlag) {
       {{"--target-p99-ms", "-1"}, "--target-p99-ms: found -1, expected 0 to 10000"},
       {{"--target-p99-ms", "20", "--max-batch-delay-ms", "1"}, "--target-p99-ms: found it beside"},
       {{"--response-cache-mib", "-1"}, "--response-cache-mib: found -1, expected 0 to"},
+      {{"--shared-memory-prefix", "fovea"},
+       "--shared-memory-prefix: found \"fovea\", expected a slash and at most 254 other"},
+      {{"--shared-memory-prefix", "/dev/shm"}, "--shared-memory-prefix: found \"/dev/shm\""},
       {{"--width", "two"}, "--width"},
       {{"--backend", "tpu"}, "--backend: found \"tpu\", expected cpu or reference"},
       {{"--trainer-priority", "high"}, "--trainer-priority"},
