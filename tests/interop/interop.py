@@ -51,7 +51,13 @@ def virtual_environment(*packages):
 
 
 class Server:
-    """fovea-server on free loopback ports with a data folder of its own; a context manager."""
+    """fovea-server on free loopback ports with a data folder of its own; a context manager.
+
+    `flags` are more of its command line.
+    """
+
+    def __init__(self, *flags):
+        self._flags = flags
 
     def __enter__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="fovea-interop-")
@@ -61,7 +67,7 @@ class Server:
         self._process = subprocess.Popen(
             [os.environ["FOVEA_SERVER_BINARY"], "--data-dir", self.data_dir,
              "--trainer", os.environ["FOVEA_TRAINER_BINARY"], "--port-file", ports,
-             "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"],
+             "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", *self._flags],
             stdout=self._log, stderr=subprocess.STDOUT)
         try:
             self.address = f"127.0.0.1:{self._wait_for_port(ports)}"
