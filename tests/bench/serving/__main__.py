@@ -3,8 +3,10 @@
   scripts/bench serving [SECTION…] [--net NET…] [--batch N…] [--peers PYTHON] [--minutes M]
 
 SECTION (default: all):
-  fp32, bf16   images a second of ResNet-50, ResNet-18 and MobileNetV2 at 224 × 224, one batch at a time
-               on all cores, over the best of ONNX Runtime, OpenVINO and PyTorch
+  fp32, bf16, int8
+               images a second of ResNet-50, ResNet-18 and MobileNetV2 at 224 × 224, one batch at a time
+               on all cores, over the best of ONNX Runtime, OpenVINO and PyTorch; in INT8 each peer has
+               the net as its own tools quantise it
   service      images a second of Predict with JPEGs as a share of the engine's own with decoding, and
                p99 at half that load over the time of batch 1, for ResNet-50 and MobileNetV2; requests
                a second of a tiny net over those of an empty gRPC service
@@ -12,7 +14,7 @@ SECTION (default: all):
                after the first, wrong answers, requests neither answered nor refused
   training     p99 of MobileNetV2 at half its capacity while a job trains, over that without
 PYTHON has those and onnx; default: a virtual environment that is made under build/peers with
-pip install onnxruntime openvino torch torchvision onnx (some gigabytes).
+pip install onnxruntime openvino nncf torch torchvision onnx (some gigabytes).
 """
 
 import argparse
@@ -27,8 +29,8 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pard
 import engine
 import service
 
-VARIANTS = {"fp32": "fp32_auto", "bf16": "bf16_auto"}
-PACKAGES = ["onnxruntime", "openvino", "torch", "torchvision", "onnx", "numpy"]
+VARIANTS = {"fp32": "fp32_auto", "bf16": "bf16_auto", "int8": "int8_auto"}
+PACKAGES = ["onnxruntime", "openvino", "nncf", "torch", "torchvision", "onnx", "numpy"]
 
 
 def make_peers():

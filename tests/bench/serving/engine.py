@@ -16,7 +16,8 @@ from stepper import Stepper
 
 NETS = ("resnet50", "resnet18", "mobilenet_v2")
 BATCHES = (1, 8, 32)
-PEERS = {"fp32": ("onnxruntime", "openvino", "torch"), "bf16": ("openvino", "torch")}
+PEERS = {"fp32": ("onnxruntime", "openvino", "torch"), "bf16": ("openvino", "torch"),
+         "int8": ("onnxruntime", "openvino", "torch")}
 TURNS, STEPS, TURN_SECONDS = 7, 3, 0.6
 
 
@@ -57,6 +58,15 @@ def cell(program, python, variant, net, batch, file):
                statistics.median(others[best] / mine for mine, others in turns))
 
 
+def quantise(python, files):
+    """Writes each net as ONNX Runtime's and OpenVINO's tools quantise it, beside its file."""
+    script = os.path.join(os.path.dirname(__file__), "quantise.py")
+    for file, peer in itertools.product(files.values(), ("onnxruntime", "openvino")):
+        done = subprocess.run([python, script, peer, file], stdout=sys.stderr, check=False)
+        if done.returncode != 0:
+            print(f"{os.path.basename(file)} is not quantised for {peer}", file=sys.stderr)
+
+
 def run(python, variants, nets=NETS, batches=BATCHES):
     """Yields (name, value) for every net, batch and variant."""
     program = os.path.join(os.environ["FOVEA_BIN"], "tests/bench/bench_serving_speed")
@@ -67,6 +77,8 @@ def run(python, variants, nets=NETS, batches=BATCHES):
             subprocess.run([python, os.path.join(os.path.dirname(__file__), "take_images.py"),
                             file + ".bytes", file], check=True)
         for variant in variants:
+            if variant.startswith("int8"):
+                quantise(python, files)
             ratios = []
             for net, batch in itertools.product(nets, batches):
                 for name, value in cell(program, python, variant, net, batch, files[net]):

@@ -1,8 +1,9 @@
 """One inference step of a peer, on all cores: peer.py PEER PRECISION BATCH NET MODEL.onnx
 
-PEER is onnxruntime, openvino or torch; PRECISION fp32 or bf16. Prints "ready BATCH SETTING"; then each
-line on stdin runs one step and answers its seconds. The peer is given normalised f32 images, so it has
-less to do than Fovea, which takes bytes. Of several settings the fastest is kept.
+PEER is onnxruntime, openvino or torch; PRECISION fp32, bf16 or int8 (of a model that quantise.py has
+been given). Prints "ready BATCH SETTING"; then each line on stdin runs one step and answers its seconds.
+The peer is given normalised f32 images, so it has less to do than Fovea, which takes bytes. Of several
+settings the fastest is kept.
 """
 
 import os
@@ -12,16 +13,20 @@ import time
 
 import numpy
 
-SIDE = 224
+from quantise import SIDE, quantised_file
+
 CORES = len(os.sched_getaffinity(0))
 
 
 class OnnxRuntime:
-    SETTINGS = {"fp32": ["default", "without_blocked_layout"]}
+    SETTINGS = {"fp32": ["default", "without_blocked_layout"],
+                "int8": ["default", "without_blocked_layout"]}
 
     def __init__(self, precision, batch, net, file, setting):
         import onnxruntime
-        del precision, net
+        del net
+        if precision == "int8":
+            file = quantised_file("onnxruntime", file)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = CORES
         options.inter_op_num_threads = 1
@@ -38,17 +43,20 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    SETTINGS = {"fp32": ["latency"], "bf16": ["latency"]}
+    # In INT8 as either tool quantised the net.
+    SETTINGS = {"fp32": ["latency"], "bf16": ["latency"], "int8": ["openvino", "onnxruntime"]}
 
     def __init__(self, precision, batch, net, file, setting):
         import openvino
-        del net, setting
+        del net
+        if precision == "int8":
+            file = quantised_file(setting, file)
         core = openvino.Core()
         model = core.read_model(file)
         model.reshape([batch, 3, SIDE, SIDE])
         compiled = core.compile_model(model, "CPU", {
             "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": CORES, "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": "f32" if precision == "fp32" else "bf16"})
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"})
         self._request = compiled.create_infer_request()
         self._tensor = self._request.get_input_tensor()
         self._filled = False
@@ -60,7 +68,9 @@ class OpenVino:
 
 
 class Torch:
-    SETTINGS = {"fp32": ["inductor", "script"], "bf16": ["inductor", "script"]}
+    # In INT8: the library of quantised kernels.
+    SETTINGS = {"fp32": ["inductor", "script"], "bf16": ["inductor", "script"],
+                "int8": ["x86", "onednn"]}
 
     def __init__(self, precision, batch, net, file, setting):
         import torch
@@ -69,13 +79,19 @@ class Torch:
         torch.set_num_threads(CORES)
         self._torch = torch
         self._bf16 = precision == "bf16"
-        model = getattr(torchvision.models, net)(weights=None).eval()
+        if precision == "int8":
+            torch.backends.quantized.engine = setting
+            model = getattr(torchvision.models.quantization, net)(weights=None, quantize=True).eval()
+        else:
+            model = getattr(torchvision.models, net)(weights=None).eval()
         example = torch.zeros(batch, 3, SIDE, SIDE).to(memory_format=torch.channels_last)
         with torch.inference_mode(), self._autocast():
             if setting == "inductor":
                 from torch._inductor import config
                 config.freezing = True
                 self._model = torch.compile(model)
+            elif precision == "int8":
+                self._model = torch.jit.freeze(torch.jit.trace(model, example))
             else:
                 model = model.to(memory_format=torch.channels_last)
                 self._model = torch.jit.optimize_for_inference(
