@@ -15,10 +15,8 @@ std::string TriedTable(const v1::Report& report) {
   Table table({"precision", "outcome", "measure", "value", "loss", "images/s"});
   table.set_left_columns(3);
   for (const v1::PrecisionReport& tried : report.precisions()) {
-    table.AddRow({PrecisionName(tried.precision()),
-                  tried.refused().empty() ? "allowed" : "refused",
-                  tried.measure(),
-                  tried.has_value() ? absl::StrFormat("%.4f", tried.value()) : "-",
+    table.AddRow({PrecisionName(tried.precision()), tried.refused().empty() ? "allowed" : "refused",
+                  tried.measure(), tried.has_value() ? absl::StrFormat("%.4f", tried.value()) : "-",
                   tried.has_value() ? absl::StrFormat("%.4f", tried.loss()) : "-",
                   absl::StrFormat("%.1f", tried.images_per_second())});
   }

@@ -37,8 +37,8 @@ absl::Status CheckQuantization(const Model& model) {
     }
     for (float scale : value.scales()) {
       if (scale > 0) continue;
-      return absl::InvalidArgumentError(absl::StrCat(
-          "value \"", value.name(), "\" has scale ", scale, ", expected more than 0"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("value \"", value.name(), "\" has scale ", scale, ", expected more than 0"));
     }
   }
   return absl::OkStatus();

@@ -7,6 +7,7 @@
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/lower.h"
+#include "core/backend/cpu/nearest.h"
 #include "core/backend/cpu/onednn.h"
 #include "core/backend/cpu/products.h"
 #include "core/base/check.h"
@@ -44,12 +45,6 @@ void AppendActivation(dnnl_post_ops_t post_ops, const ActivationSpec& activation
 }
 
 constexpr int64_t kGrain = 4096;  // elements of a thread, at least
-
-// Rounds without a call, so that the loop is vectorised: |x| stays far below 2²².
-__attribute__((always_inline)) inline int32_t Nearest(float x) {
-  constexpr float kMagic = 12582912.0f;  // 1.5 · 2²³, whose unit in the last place is 1
-  return static_cast<int32_t>((x + kMagic) - kMagic);
-}
 
 FOVEA_MULTIVERSION
 void QuantizeLoop(const float* x, float inverse, float low, float high, int8_t* q, int64_t count) {

@@ -1,13 +1,13 @@
 // Normalize: pixels u8 [N,H,W,C] to f32, bf16 or quantised (p / 255 − mean) / std, straight into
 // any activation layout.
 #include <algorithm>
-#include <cmath>
 #include <utility>
 #include <vector>
 
 #include "core/backend/cpu/host_kernel.h"
 #include "core/backend/cpu/layouts.h"
 #include "core/backend/cpu/lower.h"
+#include "core/backend/cpu/nearest.h"
 #include "core/backend/reference/reference_kernel.h"
 #include "core/ops/quantized.h"
 #include "core/tensor/half.h"
@@ -74,6 +74,16 @@ void RowToNhwc(const uint8_t* pixels, const float* scale, const float* shift, Bf
 }
 
 FOVEA_MULTIVERSION
+void RowToIntegers(const uint8_t* pixels, const float* scale, const float* shift, int8_t* y,
+                   int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float q = static_cast<float>(pixels[i]) * scale[i] + shift[i];
+    y[i] = static_cast<int8_t>(
+        Nearest(std::min(std::max(q, -float{ops::kSignedLimit}), float{ops::kSignedLimit})));
+  }
+}
+
+FOVEA_MULTIVERSION
 void RowToDense(const uint8_t* pixels, int64_t channels, float scale, float shift, float* y,
                 int64_t count) {
   DenseLoop(pixels, channels, scale, shift, y, count);
@@ -129,41 +139,20 @@ Lowered NormalizeOf(Layout layout, Affine affine) {
                    });
 }
 
-// Quantised, a channel's 256 pixels have 256 answers: [C][256].
-std::vector<int8_t> QuantizedPixels(int64_t channels, const std::vector<float>& constants) {
-  std::vector<int8_t> answers;
-  for (int64_t c = 0; c < channels; ++c) {
-    for (int pixel = 0; pixel < 256; ++pixel) {
-      const float value =
-          (static_cast<float>(pixel) / 255 - constants[c]) / constants[channels + c];
-      const float q = std::nearbyint(value / constants[2 * channels]);
-      answers.push_back(
-          static_cast<int8_t>(std::clamp<float>(q, -ops::kSignedLimit, ops::kSignedLimit)));
-    }
-  }
-  return answers;
-}
-
-template <int kChannels>
-void LookUp(const uint8_t* pixels, const int8_t* answers, int8_t* y, int64_t count) {
-  for (int64_t i = 0; i < count; i += kChannels) {
-    for (int c = 0; c < kChannels; ++c) y[i + c] = answers[c * 256 + pixels[i + c]];
-  }
-}
-
-// To NHWC, as the pixels are.
+// Quantised, to NHWC, as the pixels are.
 Lowered QuantizedNhwc(const Type& pixels, const std::vector<float>& constants) {
-  const int64_t channels = pixels.dims[3], count = pixels.dims.count() / channels;
+  Affine affine(pixels, constants);
+  for (std::vector<float>* row : {&affine.row_scale, &affine.row_shift}) {
+    for (float& value : *row) value /= constants.back();
+  }
   return LowerHost("fovea:normalize_quantize",
-                   [channels, count, answers = QuantizedPixels(channels, constants)](
-                       Addresses in, Addresses out) {
-                     ParallelRanges(count, 4096, [&](int64_t begin, int64_t end) {
-                       const uint8_t* from = At<uint8_t>(in, 0) + begin * channels;
-                       int8_t* to = At<int8_t>(out, 0) + begin * channels;
-                       const int64_t values = (end - begin) * channels;
-                       if (channels == 3) return LookUp<3>(from, answers.data(), to, values);
-                       for (int64_t i = 0; i < values; ++i)
-                         to[i] = answers[i % channels * 256 + from[i]];
+                   [affine = std::move(affine)](Addresses in, Addresses out) {
+                     const int64_t row = affine.w * affine.c;
+                     ParallelRanges(affine.n * affine.h, 8, [&](int64_t begin, int64_t end) {
+                       for (int64_t i = begin * row; i < end * row; i += row) {
+                         RowToIntegers(At<uint8_t>(in, 0) + i, affine.row_scale.data(),
+                                       affine.row_shift.data(), At<int8_t>(out, 0) + i, row);
+                       }
                      });
                    });
 }
