@@ -9,7 +9,21 @@ namespace {
 // A larger bucket has to be so much faster, image by image, to be waited for: the rest is noise.
 constexpr double kWorthWaiting = 1.05;
 
+// A wide run has to be so much faster than a narrow one.
+constexpr double kWorthAllCores = 1.25;
+
+// After so many batches of executors a wide run is tried whatever was measured.
+constexpr int kTryWideAgain = 64;
+
 int CeilDivide(int a, int b) { return (a + b - 1) / b; }
+
+bool RunsWide(const QueueState& state) {
+  if (state.queued > state.wide_batch || !state.cores_free) return false;
+  if (state.idle_executors < state.executors) return false;
+  if (state.batches_since_wide >= kTryWideAgain) return true;
+  const int share = CeilDivide(state.queued, std::max(state.executors, 1));
+  return IsClearlyFaster(state.wide_times.Of(state.queued), state.times.Of(share));
+}
 
 BatchPlan PlanWithoutTarget(const BatchPolicy& policy, const QueueState& state) {
   int largest = policy.max_batch;
@@ -41,19 +55,24 @@ BatchPlan PlanForTarget(const BatchPolicy& policy, const QueueState& state) {
 
 }  // namespace
 
+bool IsClearlyFaster(absl::Duration wide, absl::Duration narrow) {
+  return wide * kWorthAllCores <= narrow;
+}
+
 BatchPlan PlanBatches(const BatchPolicy& policy, const QueueState& state) {
   return policy.target_p99 > absl::ZeroDuration() ? PlanForTarget(policy, state)
                                                   : PlanWithoutTarget(policy, state);
 }
 
 BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state) {
-  if (state.queued <= 0) return {0, absl::InfiniteDuration()};
+  if (state.queued <= 0 || state.wide_running) return {0, absl::InfiniteDuration()};
   const BatchPlan plan = PlanBatches(policy, state);
   if (state.queued < plan.full) {
     const absl::Duration wait =
         std::min(plan.delay - state.oldest_wait, state.time_left - state.times.Of(state.queued));
     if (wait > absl::ZeroDuration()) return {0, wait};
   }
+  if (RunsWide(state)) return {.take = state.queued, .wide = true};
   const int share = CeilDivide(state.queued, std::max(state.executors, 1));
   const int wanted = std::max(share, std::min(state.queued, plan.together));
   return {std::min(wanted, plan.largest), absl::ZeroDuration()};
@@ -68,7 +87,7 @@ Admission Admit(const BatchPolicy& policy, const QueueState& state, const Newcom
   const int kept = state.queued - newcomer.displaceable;
   if (kept > 0 && kept + newcomer.count > policy.max_queue) return Admission::kFull;
   if (newcomer.time_left <= absl::ZeroDuration()) return Admission::kLate;
-  if (newcomer.ahead == 0 && state.idle_executors > 0 &&
+  if (newcomer.ahead == 0 && state.idle_executors > 0 && !state.wide_running &&
       newcomer.count <= PlanBatches(policy, state).largest) {
     return Admission::kAccept;
   }

@@ -28,14 +28,17 @@ struct Batcher::Pending {
   int left() const { return request->count - next; }
 };
 
-Batcher::Batcher(Options options, EngineFactory factory)
+Batcher::Batcher(Options options, EngineFactory factory, EngineFactory wide_factory)
     : options_(std::move(options)),
       factory_(std::move(factory)),
+      wide_factory_(std::move(wide_factory)),
       idle_(options_.executors),
-      times_(options_.times) {
+      times_(options_.times),
+      wide_times_(options_.wide_times) {
   for (int i = 0; i < options_.executors; ++i) {
-    threads_.emplace_back([this] { RunExecutor(); });
+    threads_.emplace_back([this] { RunExecutor(Mode::kNarrow); });
   }
+  if (options_.wide_batch > 0) threads_.emplace_back([this] { RunExecutor(Mode::kWide); });
 }
 
 Batcher::~Batcher() {
@@ -43,6 +46,7 @@ Batcher::~Batcher() {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
     changed_.SignalAll();
+    wide_changed_.SignalAll();
   }
   for (std::thread& thread : threads_) thread.join();
 }
@@ -128,7 +132,9 @@ void Batcher::Enqueue(std::unique_ptr<BatchRequest> request) {
   arrivals_.Add(count, pending->added);
   earliest_ = std::min(earliest_, pending->request->deadline);
   queues_[static_cast<int>(pending->request->priority)].push_back(std::move(pending));
-  for (int i = 0; i < std::min(count, options_.executors); ++i) changed_.Signal();
+  if (wide_running_) return;  // at its end it looks at the queue itself
+  const bool wide = DecideBatch(options_.policy, StateLocked()).wide;
+  Wake(wide ? Mode::kWide : Mode::kNarrow, count);
 }
 
 int Batcher::queued() const {
@@ -136,60 +142,99 @@ int Batcher::queued() const {
   return queued_;
 }
 
-void Batcher::RunExecutor() {
-  const ScopedWidth width(options_.width);
+void Batcher::RunExecutor(Mode mode) {
+  const bool wide = mode == Mode::kWide;
+  const ScopedWidth width(wide ? options_.slots->total() : options_.width);
+  if (wide) SpreadHelpers();
   std::unique_ptr<BatchEngine> engine;
-  while (WaitForWork()) {
-    std::vector<Part> parts, dropped;
-    absl::Status status;
-    {
+  while (WaitForWork(mode)) {
+    Outcome outcome;
+    if (wide) {
+      const CpuSlots::TryHoldAll hold(*options_.slots);
+      if (!hold.held()) continue;  // somebody was faster: the queue is the executors'
+      outcome = RunBatch(mode, engine);
+    } else {
       // The slot first, the batch then: while all cores are busy, the batch grows.
       const CpuSlots::Hold hold(*options_.slots, options_.width);
-      parts = TakeBatch(&dropped);
-      if (!parts.empty()) {
-        if (engine == nullptr) {
-          absl::StatusOr<std::unique_ptr<BatchEngine>> made = factory_();
-          status = made.status();
-          if (made.ok()) engine = *std::move(made);
-        }
-        if (status.ok()) status = Compute(*engine, parts);
-      }
+      outcome = RunBatch(mode, engine);
     }
-    Finish(parts, status);
-    for (const Part& part : dropped) {
+    Finish(outcome.parts, outcome.status);
+    for (const Part& part : outcome.dropped) {
       const bool cancelled = !CheckNotCancelled(part.pending->request->cancel.get()).ok();
       Finish({part}, cancelled ? absl::CancelledError("the client has gone")
                                : absl::DeadlineExceededError("the deadline passed in the queue"));
     }
     absl::MutexLock lock(&mutex_);
-    ++idle_;
+    if (wide) {
+      wide_running_ = false;
+    } else {
+      ++idle_;
+    }
   }
 }
 
-bool Batcher::WaitForWork() {
+Batcher::Outcome Batcher::RunBatch(Mode mode, std::unique_ptr<BatchEngine>& engine) {
+  Outcome outcome;
+  outcome.parts = TakeBatch(mode, &outcome.dropped);
+  if (outcome.parts.empty()) return outcome;
+  if (engine == nullptr) {
+    absl::StatusOr<std::unique_ptr<BatchEngine>> made =
+        mode == Mode::kWide ? wide_factory_() : factory_();
+    outcome.status = made.status();
+    if (made.ok()) engine = *std::move(made);
+  }
+  if (outcome.status.ok()) outcome.status = Compute(mode, *engine, outcome.parts);
+  return outcome;
+}
+
+bool Batcher::WaitForWork(Mode mode) {
+  const bool wide = mode == Mode::kWide;
   absl::MutexLock lock(&mutex_);
   while (true) {
+    if (stopping_ && (wide || queued_ == 0)) return false;
+    if (stopping_) return true;
     if (queued_ == 0) {
-      if (stopping_) return false;
-      changed_.Wait(&mutex_);
+      (wide ? wide_changed_ : changed_).Wait(&mutex_);
       continue;
     }
     const BatchDecision decision = DecideBatch(options_.policy, StateLocked());
-    if (decision.take > 0 || stopping_) return true;
-    changed_.WaitWithTimeout(&mutex_, decision.wait);
+    if (decision.take > 0 && decision.wide == wide) return true;
+    if (wide) {
+      Wake(Mode::kNarrow, queued_);  // also to wait for company: that is an executor's
+      wide_changed_.Wait(&mutex_);
+    } else if (decision.wide) {
+      Wake(Mode::kWide, queued_);
+      changed_.Wait(&mutex_);
+    } else {
+      changed_.WaitWithTimeout(&mutex_, decision.wait);
+    }
   }
 }
 
-std::vector<Batcher::Part> Batcher::TakeBatch(std::vector<Part>* dropped) {
+void Batcher::Wake(Mode mode, int images) {
+  if (mode == Mode::kWide) return wide_changed_.Signal();
+  for (int i = 0; i < std::min(images, options_.executors); ++i) changed_.Signal();
+}
+
+std::vector<Batcher::Part> Batcher::TakeBatch(Mode mode, std::vector<Part>* dropped) {
+  const bool wide = mode == Mode::kWide;
   absl::MutexLock lock(&mutex_);
   DropLate(dropped);
   // While this one waited for a core, another executor may have taken what was due.
   QueueState state = StateLocked();
+  state.cores_free = wide;  // they are held here, all or some
+  state.wide_running = false;
   if (stopping_) state.oldest_wait = absl::InfiniteDuration();
-  int take = DecideBatch(options_.policy, state).take;
-  --idle_;
+  const BatchDecision decision = DecideBatch(options_.policy, state);
+  int take = decision.wide == wide ? decision.take : 0;
+  if (wide) {
+    wide_running_ = true;
+  } else {
+    --idle_;
+  }
   std::vector<Part> parts;
   if (take == 0) return parts;
+  since_wide_ = wide ? 0 : since_wide_ + 1;
   bool by_priority = ++batches_ < kBatchesByPriority;
   if (!by_priority) batches_ = 0;
   while (take > 0 && queued_ > 0) {
@@ -244,7 +289,7 @@ void Batcher::CountQueued(int count) {
   options_.metrics.queue_depth.Add(count);
 }
 
-absl::Status Batcher::Compute(BatchEngine& engine, const std::vector<Part>& parts) {
+absl::Status Batcher::Compute(Mode mode, BatchEngine& engine, const std::vector<Part>& parts) {
   std::vector<const uint8_t*> examples;
   for (const Part& part : parts) {
     for (int i = part.begin; i < part.end; ++i) {
@@ -262,7 +307,7 @@ absl::Status Batcher::Compute(BatchEngine& engine, const std::vector<Part>& part
   }
   const absl::Duration time = options_.clock->Elapsed() - begin;
   if (options_.statistics != nullptr) options_.statistics->batches[examples.size()].Add(time);
-  Learn(time, count);
+  Learn(mode, time, count);
   const float* source = output.data();
   for (const Part& part : parts) {
     const size_t floats = static_cast<size_t>(part.end - part.begin) * row;
@@ -271,6 +316,7 @@ absl::Status Batcher::Compute(BatchEngine& engine, const std::vector<Part>& part
   }
   options_.metrics.batch_size.Observe(count);
   options_.model_metrics.images.Add(count);
+  if (mode == Mode::kWide) options_.model_metrics.wide_batches.Add(1);
   options_.model_metrics.flops.Add(engine.last_flops());
   return absl::OkStatus();
 }
@@ -303,12 +349,17 @@ QueueState Batcher::StateLocked() const {
   state.time_left = earliest_ - options_.clock->Now();
   state.arrival_rate = arrivals_.At(now);
   state.times = times_;
+  state.wide_batch = options_.wide_batch;
+  state.wide_running = wide_running_;
+  state.cores_free = options_.wide_batch > 0 && options_.slots->AllFree();
+  state.batches_since_wide = since_wide_;
+  state.wide_times = wide_times_;
   return state;
 }
 
-void Batcher::Learn(absl::Duration time, int count) {
+void Batcher::Learn(Mode mode, absl::Duration time, int count) {
   absl::MutexLock lock(&mutex_);
-  times_.Learn(count, time);
+  (mode == Mode::kWide ? wide_times_ : times_).Learn(count, time);
 }
 
 }  // namespace fovea

@@ -8,6 +8,9 @@
 // ResourceExhausted. Work that is cancelled or late when its turn comes is dropped, not computed.
 // One request's images may be split over batches; its `done` runs once, when the last of them is
 // finished: on an executor thread, or, when it is displaced, on that of the Add().
+// Beside the executors one more thread runs what the policy wants wide, on all slots; never beside
+// one of them. It is one thread of its own since every thread that runs on many cores keeps a pool
+// of as many threads (libgomp's).
 // Thread-safe. Destruction finishes accepted requests, then joins the threads.
 #pragma once
 
@@ -70,6 +73,9 @@ class Batcher {
     BucketTimes times;  // as measured at warm-up
     int executors = 1;
     int width = 1;  // threads of one executor
+    // The latency mode, on all slots.
+    int wide_batch = 0;  // the most images that run wide, a power of two; 0: there is no such mode
+    BucketTimes wide_times;
     size_t example_bytes = 0;
     int outputs = 0;                          // floats of one example
     CpuSlots* slots = nullptr;                // outlives the batcher, as do the statistics
@@ -81,7 +87,8 @@ class Batcher {
   // Called on an executor's thread, at its first batch.
   using EngineFactory = std::function<absl::StatusOr<std::unique_ptr<BatchEngine>>()>;
 
-  Batcher(Options options, EngineFactory factory);
+  // `wide_factory` makes the engine of the latency mode; it is called only where there is one.
+  Batcher(Options options, EngineFactory factory, EngineFactory wide_factory = nullptr);
   ~Batcher();
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
@@ -107,11 +114,22 @@ class Batcher {
   // The requests that give way to `count` images of this priority.
   std::vector<Part> Displace(Priority priority, int count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Enqueue(std::unique_ptr<BatchRequest> request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RunExecutor();
-  // Waits for work; false when there is none and the batcher ends.
-  bool WaitForWork();
-  // The next batch; empty when other executors took all. Late requests go to `dropped`.
-  std::vector<Part> TakeBatch(std::vector<Part>* dropped);
+  enum class Mode { kNarrow, kWide };  // of a thread: an executor, or the one that runs wide
+  // What a batch became.
+  struct Outcome {
+    std::vector<Part> parts, dropped;  // dropped: late or cancelled
+    absl::Status status;
+  };
+
+  void RunExecutor(Mode mode);
+  // Takes a batch for slots that are held, and computes it; the engine is made when it is missing.
+  Outcome RunBatch(Mode mode, std::unique_ptr<BatchEngine>& engine);
+  // Waits for work of the mode; false when there is none and the batcher ends.
+  bool WaitForWork(Mode mode);
+  // Lets threads of the mode look at the queue, of executors as many as may find an image there.
+  void Wake(Mode mode, int images) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The next batch; empty when others took all, or when it is not the mode's any more.
+  std::vector<Part> TakeBatch(Mode mode, std::vector<Part>* dropped);
   void DropLate(std::vector<Part>* dropped) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The index of the queue whose first image waits longest, and of that of the highest priority;
   // some image waits.
@@ -119,15 +137,15 @@ class Batcher {
   int FirstQueue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Counts images in or out.
   void CountQueued(int count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Compute(BatchEngine& engine, const std::vector<Part>& parts);
+  absl::Status Compute(Mode mode, BatchEngine& engine, const std::vector<Part>& parts);
   void Finish(const std::vector<Part>& parts, const absl::Status& status);
   QueueState StateLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Learn(absl::Duration time, int count);
+  void Learn(Mode mode, absl::Duration time, int count);
 
   const Options options_;
-  const EngineFactory factory_;
+  const EngineFactory factory_, wide_factory_;
   mutable absl::Mutex mutex_;
-  absl::CondVar changed_;
+  absl::CondVar changed_, wide_changed_;  // for the executors; for the thread that runs wide
   std::array<Queue, kPriorities> queues_ ABSL_GUARDED_BY(mutex_);
   int queued_ ABSL_GUARDED_BY(mutex_) = 0;   // images in queues_
   int batches_ ABSL_GUARDED_BY(mutex_) = 0;  // taken since one began with the longest wait
@@ -135,6 +153,9 @@ class Batcher {
   absl::Time earliest_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();  // deadline queued
   ArrivalRate arrivals_ ABSL_GUARDED_BY(mutex_);
   BucketTimes times_ ABSL_GUARDED_BY(mutex_);
+  BucketTimes wide_times_ ABSL_GUARDED_BY(mutex_);
+  bool wide_running_ ABSL_GUARDED_BY(mutex_) = false;
+  int since_wide_ ABSL_GUARDED_BY(mutex_) = 0;  // batches of executors
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };

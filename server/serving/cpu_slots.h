@@ -2,7 +2,8 @@
 //
 // Every version has an executor thread per core and the decode pool as many, but only as many of
 // them run as there are slots: decode + executors × width stays within the CPU budget however many
-// models are served. First come, first served. Thread-safe.
+// models are served. First come, first served; who wants all slots at once takes them only when
+// nobody has or waits for one, so that no core idles meanwhile. Thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -32,7 +33,28 @@ class CpuSlots {
     const int count_;
   };
 
+  // Holds all slots for its life where all are free and nobody waits for one; else none.
+  class TryHoldAll {
+   public:
+    explicit TryHoldAll(CpuSlots& slots) : slots_(slots), held_(slots.TryAcquireAll()) {}
+    ~TryHoldAll() {
+      if (held_) slots_.Release(slots_.total_);
+    }
+    TryHoldAll(const TryHoldAll&) = delete;
+    TryHoldAll& operator=(const TryHoldAll&) = delete;
+    bool held() const { return held_; }
+
+   private:
+    CpuSlots& slots_;
+    const bool held_;
+  };
+
   int total() const { return total_; }
+  // Whether TryHoldAll would hold them now.
+  bool AllFree() const {
+    absl::MutexLock lock(&mutex_);
+    return AllFreeLocked();
+  }
 
  private:
   void Acquire(int count) {
@@ -43,6 +65,15 @@ class CpuSlots {
     ++serving_;
     changed_.SignalAll();
   }
+  bool TryAcquireAll() {
+    absl::MutexLock lock(&mutex_);
+    if (!AllFreeLocked()) return false;
+    free_ = 0;
+    return true;
+  }
+  bool AllFreeLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return free_ == total_ && serving_ == next_ticket_;
+  }
   void Release(int count) {
     absl::MutexLock lock(&mutex_);
     free_ += count;
@@ -50,7 +81,7 @@ class CpuSlots {
   }
 
   const int total_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   absl::CondVar changed_;
   int free_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_ticket_ ABSL_GUARDED_BY(mutex_) = 0;

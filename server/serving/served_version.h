@@ -36,9 +36,11 @@ class ServedVersion {
     PlanChooser* plans = nullptr;    // null: every batch runs by the backend's default plan
   };
 
-  // Compiles the model for every batch size, runs each on cores of `slots` and measures it.
-  // InvalidArgument, Unimplemented, ResourceExhausted, Cancelled as the compiler, the backend and
-  // `plans` say. FailedPrecondition: its answers are not those it was published with.
+  // Compiles the model for every batch size, runs each on cores of `slots` and measures it; where
+  // an executor does not have all slots, small batches for all of them too, which serve (the
+  // latency mode) where a lone image is clearly faster so. InvalidArgument, Unimplemented,
+  // ResourceExhausted, Cancelled as the compiler, the backend and `plans` say. FailedPrecondition:
+  // its answers are not those it was published with.
   static absl::StatusOr<std::unique_ptr<ServedVersion>> Load(Model model, const Options& options);
 
   const std::string& name() const { return manifest_.name(); }

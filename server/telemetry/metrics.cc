@@ -197,14 +197,16 @@ std::unique_ptr<MethodMetrics> Metrics::ForMethod(absl::string_view method) {
 }
 
 ModelMetrics Metrics::ForModel(absl::string_view model) {
-  const auto images = [&](const char* name, const char* help) {
+  const auto by_model = [&](const char* name, const char* help) {
     return Counter(&registry_->AddCounter(name, help, {{"model", std::string(model)}}));
   };
-  return {images("fovea_images_predicted_total", "Images that Predict answered, by model."),
+  return {by_model("fovea_images_predicted_total", "Images that Predict answered, by model."),
           Flops(*registry_, "predict"),
-          images("fovea_response_cache_hits_total", "Images answered from the response cache."),
-          images("fovea_response_cache_misses_total",
-                 "Images that the response cache did not know and that were computed.")};
+          by_model("fovea_response_cache_hits_total", "Images answered from the response cache."),
+          by_model("fovea_response_cache_misses_total",
+                   "Images that the response cache did not know and that were computed."),
+          by_model("fovea_predict_wide_batches_total",
+                   "Runs of a model on all cores of serving at once (latency mode).")};
 }
 
 }  // namespace fovea

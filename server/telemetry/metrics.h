@@ -49,6 +49,7 @@ struct ModelMetrics {
   Counter flops;         // fovea_flops_total{work="predict"}
   Counter cache_hits;    // fovea_response_cache_hits_total{model}, images
   Counter cache_misses;  // fovea_response_cache_misses_total{model}, images
+  Counter wide_batches;  // fovea_predict_wide_batches_total{model}
 };
 
 // The running job; gauges keep their last value when it ends, except the rates, which fall to 0.

@@ -78,6 +78,82 @@ TEST(BatchPolicy, ABatchIsTheLargestBucketThatStaysWithinTheComputeTime) {
   EXPECT_EQ(DecideBatch(Policy(32), {.queued = 30, .times = Linear(1000)}).take, 1);
 }
 
+// Two executors of 10 ms an image, and a machine on which a wide run of one takes as given.
+QueueState Idle(int wide_milliseconds, int queued = 1) {
+  return {.queued = queued,
+          .executors = 2,
+          .idle_executors = 2,
+          .times = Linear(10),
+          .wide_batch = 1,
+          .cores_free = true,
+          .wide_times = Linear(wide_milliseconds)};
+}
+
+TEST(LatencyMode, ALoneImageThatFindsTheMachineIdleRunsOnAllCores) {
+  const BatchDecision decision = DecideBatch(Policy(8), Idle(6));
+  EXPECT_TRUE(decision.wide);
+  EXPECT_EQ(decision.take, 1);
+}
+
+TEST(LatencyMode, UnderLoadExecutorsRunSideBySide) {
+  EXPECT_FALSE(DecideBatch(Policy(8), Idle(6, 2)).wide) << "more is queued than runs wide";
+  EXPECT_EQ(DecideBatch(Policy(8), Idle(6, 2)).take, 1);
+  QueueState state = Idle(6);
+  state.idle_executors = 1;
+  EXPECT_FALSE(DecideBatch(Policy(8), state).wide) << "an executor is busy";
+  EXPECT_EQ(DecideBatch(Policy(8), state).take, 1);
+  state = Idle(6);
+  state.cores_free = false;
+  EXPECT_FALSE(DecideBatch(Policy(8), state).wide) << "something else uses a core";
+  EXPECT_EQ(DecideBatch(Policy(8), state).take, 1);
+}
+
+TEST(LatencyMode, IsLeftWhereItIsNotClearlyFasterOrDoesNotExist) {
+  EXPECT_TRUE(DecideBatch(Policy(8), Idle(8)).wide);
+  EXPECT_FALSE(DecideBatch(Policy(8), Idle(9)).wide);
+  QueueState state = Idle(6);
+  state.wide_batch = 0;
+  EXPECT_FALSE(DecideBatch(Policy(8), state).wide);
+}
+
+TEST(LatencyMode, IsTriedAgainThoughItWasSlow) {
+  QueueState state = Idle(1000);
+  state.batches_since_wide = 63;
+  EXPECT_FALSE(DecideBatch(Policy(8), state).wide);
+  state.batches_since_wide = 64;
+  EXPECT_TRUE(DecideBatch(Policy(8), state).wide);
+  state.queued = 2;
+  EXPECT_FALSE(DecideBatch(Policy(8), state).wide);
+}
+
+TEST(LatencyMode, FewImagesRunWideWhereExecutorsWouldTakeLonger) {
+  QueueState state = Idle(2, 4);  // 8 ms; of eight executors four take 10 ms, two of them 20 ms
+  state.wide_batch = 4;
+  state.executors = state.idle_executors = 8;
+  EXPECT_TRUE(DecideBatch(Policy(8), state).wide);
+  EXPECT_EQ(DecideBatch(Policy(8), state).take, 4);
+  state.wide_times = Linear(3);
+  EXPECT_FALSE(DecideBatch(Policy(8), state).wide);
+}
+
+TEST(LatencyMode, WhileAWideRunLastsNobodyTakesABatch) {
+  QueueState state = Idle(6, 3);
+  state.wide_running = true;
+  EXPECT_EQ(DecideBatch(Policy(8), state).take, 0);
+  EXPECT_EQ(DecideBatch(Policy(8), state).wait, absl::InfiniteDuration());
+  // Nor is a newcomer tried at once, whatever time it is expected to take.
+  state.queued = 0;
+  EXPECT_EQ(Admit(Policy(8), state, {.time_left = absl::Milliseconds(9)}), Admission::kLate);
+  state.wide_running = false;
+  EXPECT_EQ(Admit(Policy(8), state, {.time_left = absl::Milliseconds(9)}), Admission::kAccept);
+}
+
+TEST(LatencyMode, AnImageWaitsForCompanyFirst) {
+  const BatchPolicy policy = Policy(8, absl::Milliseconds(5));
+  EXPECT_EQ(DecideBatch(policy, Idle(6)).wait, absl::Milliseconds(5));
+  EXPECT_FALSE(DecideBatch(policy, Idle(6)).wide);
+}
+
 // 1, 2, 4, 8, 16, 32 images: 4, 5, 7, 11, 19, 35 ms. Larger batches pay.
 QueueState AtRate(double images_per_second, int queued = 1) {
   QueueState state{.queued = queued, .arrival_rate = images_per_second, .times = BucketTimes(32)};

@@ -84,7 +84,7 @@ struct Outcome {
 
 class BatcherTest : public ::testing::Test {
  protected:
-  BatcherTest() { gate_.clock = &clock_; }
+  BatcherTest() { gate_.clock = wide_gate_.clock = &clock_; }
 
   std::unique_ptr<Batcher> Make(int executors, BatchPolicy policy = {}, BucketTimes times = {}) {
     Batcher::Options options;
@@ -99,6 +99,22 @@ class BatcherTest : public ::testing::Test {
     options.statistics = &statistics_;
     return std::make_unique<Batcher>(std::move(options),
                                      [this] { return std::make_unique<FakeEngine>(&gate_); });
+  }
+
+  // Two executors; a lone image takes half the time on all four slots.
+  std::unique_ptr<Batcher> MakeWithWideMode() {
+    Batcher::Options options;
+    options.executors = 2;
+    options.times.Learn(1, absl::Milliseconds(10));
+    options.wide_batch = 1;
+    options.wide_times.Learn(1, absl::Milliseconds(5));
+    options.example_bytes = 1;
+    options.outputs = 1;
+    options.slots = &slots_;
+    options.clock = &clock_;
+    return std::make_unique<Batcher>(
+        std::move(options), [this] { return std::make_unique<FakeEngine>(&gate_); },
+        [this] { return std::make_unique<FakeEngine>(&wide_gate_); });
   }
 
   static std::unique_ptr<BatchRequest> Request(const std::vector<uint8_t>& pixels,
@@ -128,6 +144,7 @@ class BatcherTest : public ::testing::Test {
 
   ManualClock clock_{absl::FromUnixSeconds(1000)};
   Gate gate_;
+  Gate wide_gate_;  // of the latency mode
   CpuSlots slots_{4};
   VersionStatistics statistics_{BatchPolicy().max_batch};
 };
@@ -284,6 +301,74 @@ TEST_F(BatcherTest, ExecutorsRunSideBySide) {
   gate_.Set(true);
   ASSERT_TRUE(outcome->Wait());
   EXPECT_THAT(outcome->output, ElementsAre(2, 4, 6, 8));
+}
+
+TEST_F(BatcherTest, ALoneImageRunsWideAndTheNextIsDecidedAtItsEnd) {
+  wide_gate_.Set(false);
+  const auto batcher = MakeWithWideMode();
+  const auto lone = Add(*batcher, {1});
+  ASSERT_TRUE(wide_gate_.WaitUntilInside(1));
+  EXPECT_FALSE(slots_.AllFree());
+  const auto next = Add(*batcher, {2});
+  wide_gate_.Set(true);
+  ASSERT_TRUE(lone->Wait() && next->Wait());
+  EXPECT_THAT(wide_gate_.Batches(), ElementsAre(1, 1));
+  EXPECT_THAT(gate_.Batches(), ElementsAre());
+  EXPECT_THAT(next->output, ElementsAre(4));
+}
+
+TEST_F(BatcherTest, WhatQueuesUpBehindAWideRunIsTheExecutors) {
+  wide_gate_.Set(false);
+  const auto batcher = MakeWithWideMode();
+  const auto lone = Add(*batcher, {1});
+  ASSERT_TRUE(wide_gate_.WaitUntilInside(1));
+  const auto second = Add(*batcher, {2, 3});
+  const auto third = Add(*batcher, {4, 5});
+  EXPECT_EQ(batcher->queued(), 4);
+  gate_.Set(false);
+  wide_gate_.Set(true);
+  EXPECT_TRUE(gate_.WaitUntilInside(2)) << "both executors";
+  gate_.Set(true);
+  ASSERT_TRUE(lone->Wait() && second->Wait() && third->Wait());
+  EXPECT_THAT(wide_gate_.Batches().front(), 1);
+  EXPECT_THAT(third->output, ElementsAre(8, 10));
+}
+
+TEST_F(BatcherTest, NothingRunsWideBesideAnExecutorOrADecodeThread) {
+  const auto batcher = MakeWithWideMode();
+  {
+    const CpuSlots::Hold decoding(slots_, 1);
+    ASSERT_TRUE(Add(*batcher, {1})->Wait());
+    EXPECT_THAT(gate_.Batches(), ElementsAre(1));
+    gate_.Set(false);
+    const auto pair = Add(*batcher, {2, 3});
+    ASSERT_TRUE(gate_.WaitUntilInside(2));
+    gate_.Set(true);
+    ASSERT_TRUE(pair->Wait());
+  }
+  EXPECT_THAT(wide_gate_.Batches(), ElementsAre());
+}
+
+TEST_F(BatcherTest, InBothModesAtOnceEveryImageIsAnsweredOnce) {
+  auto batcher = MakeWithWideMode();
+  std::vector<std::shared_ptr<Outcome>> outcomes;
+  for (int i = 0; i < 2000; ++i) {
+    outcomes.push_back(Add(*batcher, std::vector<uint8_t>(1 + i % 3, static_cast<uint8_t>(i))));
+    if (i % 7 == 0) {
+      const CpuSlots::Hold decoding(slots_, 1);
+    }
+    if (i % 4 == 0) {
+      ASSERT_TRUE(outcomes.back()->Wait());
+    }
+  }
+  batcher.reset();
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_TRUE(outcomes[i]->done.HasBeenNotified());
+    EXPECT_THAT(outcomes[i]->output, ::testing::Each(2.0f * static_cast<uint8_t>(i)));
+  }
+  EXPECT_TRUE(slots_.AllFree());
+  EXPECT_FALSE(wide_gate_.Batches().empty());
+  EXPECT_FALSE(gate_.Batches().empty());
 }
 
 TEST_F(BatcherTest, NoMoreExecutorsRunThanThereAreSlots) {

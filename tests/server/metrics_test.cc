@@ -61,6 +61,7 @@ TEST(Metrics, ShowsEveryNameFromTheStart) {
     EXPECT_THAT(page, HasSubstr(std::string("\n") + name)) << name;
   }
   EXPECT_THAT(page, HasSubstr(R"(fovea_images_predicted_total{model="digits"} 7)"));
+  EXPECT_THAT(page, HasSubstr(R"(fovea_predict_wide_batches_total{model="digits"} 0)"));
 }
 
 TEST(Metrics, AHandleWithoutASeriesRecordsNothing) {

@@ -42,5 +42,32 @@ TEST(ScopedWidth, LeavesOtherThreadsAlone) {
   EXPECT_EQ(ScopedWidth::Current(), 1);
 }
 
+// On a thread of its own, whose helpers end with it.
+TEST(SpreadHelpers, GivesEachItsCoreWhereTheProcessHasAsMany) {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  const int cores = CPU_COUNT(&allowed);
+  std::vector<int> affinity(static_cast<size_t>(cores));
+  bool spread = false, spread_on_more = true;
+  std::thread([&] {
+    {
+      const ScopedWidth width(cores);
+      spread = SpreadHelpers();
+#pragma omp parallel num_threads(cores)
+      {
+        cpu_set_t own;
+        sched_getaffinity(0, sizeof(own), &own);
+        affinity[static_cast<size_t>(omp_get_thread_num())] = CPU_COUNT(&own);
+      }
+    }
+    const ScopedWidth width(cores + 1);
+    spread_on_more = SpreadHelpers();
+  }).join();
+  EXPECT_EQ(spread, cores > 1);
+  EXPECT_FALSE(spread_on_more);
+  for (size_t helper = 1; helper < affinity.size(); ++helper) EXPECT_EQ(affinity[helper], 1);
+  EXPECT_EQ(affinity[0], cores);  // the calling thread stays free
+}
+
 }  // namespace
 }  // namespace fovea
