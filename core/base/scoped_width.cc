@@ -18,7 +18,7 @@ ScopedWidth::~ScopedWidth() { omp_set_num_threads(previous_); }
 
 int ScopedWidth::Current() { return omp_get_max_threads(); }
 
-bool SpreadHelpers() {
+bool SpreadThreads() {
   const int width = ScopedWidth::Current();
   cpu_set_t allowed;
   if (width < 2 || sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return false;
@@ -29,12 +29,10 @@ bool SpreadHelpers() {
   if (static_cast<int>(cores.size()) != width) return false;
 #pragma omp parallel num_threads(width)
   {
-    if (const int helper = omp_get_thread_num(); helper > 0) {
-      cpu_set_t own;
-      CPU_ZERO(&own);
-      CPU_SET(cores[static_cast<size_t>(helper)], &own);
-      sched_setaffinity(0, sizeof(own), &own);
-    }
+    cpu_set_t own;
+    CPU_ZERO(&own);
+    CPU_SET(cores[static_cast<size_t>(omp_get_thread_num())], &own);
+    sched_setaffinity(0, sizeof(own), &own);
   }
   return true;
 }

@@ -23,11 +23,11 @@ class ScopedWidth {
   int previous_;
 };
 
-// Gives each OpenMP thread that helps the calling one, at its width, a core of its own; the calling
-// thread goes where it is free. For a thread that runs now and then: after a pause the kernel wakes
-// a helper on the core of who wakes it, and for milliseconds the two share that core (MobileNetV2
-// on two cores after 100 ms: 14 ms instead of 4). Only where the process has exactly `width` cores:
-// on others it would choose cores that its neighbours choose too. True when it did.
-bool SpreadHelpers();
+// Gives the calling thread and each OpenMP thread that helps it, at its width, a core of its own.
+// For a thread that runs now and then: after a pause the kernel wakes a helper on the core of who
+// wakes it, and for milliseconds the two share that core (MobileNetV2 on two cores after 100 ms: 14
+// ms instead of 4). Only where the process has exactly as many cores as the width: of more it would
+// choose the same ones as its neighbours. True when it did.
+bool SpreadThreads();
 
 }  // namespace fovea

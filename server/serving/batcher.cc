@@ -145,7 +145,7 @@ int Batcher::queued() const {
 void Batcher::RunExecutor(Mode mode) {
   const bool wide = mode == Mode::kWide;
   const ScopedWidth width(wide ? options_.slots->total() : options_.width);
-  if (wide) SpreadHelpers();
+  if (wide) SpreadThreads();
   std::unique_ptr<BatchEngine> engine;
   while (WaitForWork(mode)) {
     Outcome outcome;

@@ -42,8 +42,8 @@ TEST(ScopedWidth, LeavesOtherThreadsAlone) {
   EXPECT_EQ(ScopedWidth::Current(), 1);
 }
 
-// On a thread of its own, whose helpers end with it.
-TEST(SpreadHelpers, GivesEachItsCoreWhereTheProcessHasAsMany) {
+// On a thread of its own, which ends with its helpers.
+TEST(SpreadThreads, GivesEachItsCoreWhereTheProcessHasAsMany) {
   cpu_set_t allowed;
   ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
   const int cores = CPU_COUNT(&allowed);
@@ -52,7 +52,7 @@ TEST(SpreadHelpers, GivesEachItsCoreWhereTheProcessHasAsMany) {
   std::thread([&] {
     {
       const ScopedWidth width(cores);
-      spread = SpreadHelpers();
+      spread = SpreadThreads();
 #pragma omp parallel num_threads(cores)
       {
         cpu_set_t own;
@@ -61,12 +61,11 @@ TEST(SpreadHelpers, GivesEachItsCoreWhereTheProcessHasAsMany) {
       }
     }
     const ScopedWidth width(cores + 1);
-    spread_on_more = SpreadHelpers();
+    spread_on_more = SpreadThreads();
   }).join();
   EXPECT_EQ(spread, cores > 1);
   EXPECT_FALSE(spread_on_more);
-  for (size_t helper = 1; helper < affinity.size(); ++helper) EXPECT_EQ(affinity[helper], 1);
-  EXPECT_EQ(affinity[0], cores);  // the calling thread stays free
+  for (int allowed_cores : affinity) EXPECT_EQ(allowed_cores, 1);
 }
 
 }  // namespace
