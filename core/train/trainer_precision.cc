@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status.h"
+#include "core/compile/compile.h"
 #include "core/model/served_precision.h"
 #include "core/train/calibration.h"
 #include "core/train/decisions.h"
@@ -55,14 +56,15 @@ absl::StatusOr<v1::PrecisionReport> Trainer::TryPrecision(v1::ServedPrecision pr
   v1::PrecisionReport report;
   report.set_precision(precision);
   report.set_measure(std::string(measure.name));
-  if (precision == v1::SERVED_PRECISION_INT8) RETURN_IF_ERROR(Calibrate());
-  const absl::Status prepared =
-      PrepareInference(Graph(inference_->graph()), ComputeTypeOf(precision));
-  if (absl::IsFailedPrecondition(prepared)) {
-    report.set_refused(std::string(prepared.message()));
+  const DType type = ComputeTypeOf(precision);
+  const absl::Status computes = CheckComputes(*options_.backend, type);
+  if (absl::IsFailedPrecondition(computes)) {
+    report.set_refused(std::string(computes.message()));
     return report;
   }
-  RETURN_IF_ERROR(prepared);
+  RETURN_IF_ERROR(computes);
+  if (type == DType::kI8) RETURN_IF_ERROR(Calibrate());
+  RETURN_IF_ERROR(PrepareInference(Graph(inference_->graph()), type));
   ASSIGN_OR_RETURN(const v1::Report found,
                    EvaluateOn(*options_.validation, GivenDecisions(config, options_.labels)));
   if (const auto value = measure.get(found.measures())) report.set_value(*value);
