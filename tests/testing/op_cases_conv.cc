@@ -62,6 +62,15 @@ const std::vector<Geometry>& Geometries() {
       {"group3_odd", {2, 6, 5, 5}, 9, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, 3},
       {"group4_widening", {2, 16, 6, 6}, 32, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}, 4},
       {"group2_1x1", {2, 32, 4, 4}, 32, {}, 2},
+      // Few channels a group: runs of pixels of every length, blocks of channels, borders.
+      {"few_a_group_4", {2, 16, 6, 31}, 16, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, 4},
+      {"few_a_group_4_stride2", {2, 48, 15, 13}, 48, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}, 12},
+      {"few_a_group_4_valid", {3, 48, 7, 9}, 48, {{3, 3}}, 12},
+      {"few_a_group_4_unread_border", {1, 16, 10, 8}, 16, {{3, 3}, {2, 2}}, 4},
+      {"few_a_group_4_one_sided", {1, 16, 5, 4}, 16, {{3, 3}, {1, 1}, {1, 1}, {2, 0, 0, 3}}, 4},
+      {"few_a_group_4_one_pixel", {2, 16, 1, 1}, 16, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, 4},
+      {"few_a_group_2", {2, 48, 9, 7}, 48, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, 24},
+      {"few_a_group_2_stride2", {2, 16, 8, 29}, 16, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}, 8},
       {"depthwise", {2, 32, 7, 7}, 32, {{3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}, 32},
       {"depthwise_stride2", {2, 16, 9, 9}, 16, {{3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}}, 16},
       {"depthwise_5x5", {1, 16, 8, 8}, 16, {{5, 5}, {1, 1}, {1, 1}, {2, 2, 2, 2}}, 16},
@@ -235,6 +244,7 @@ void AddConvCases(std::vector<OpCase>& cases) {
   AddEpilogues(cases, "3x3", {"", {2, 16, 6, 6}, 32, same3x3});
   AddEpilogues(cases, "1x1_odd", {"", {1, 17, 5, 5}, 30, {}});
   AddEpilogues(cases, "depthwise", {"", {2, 16, 5, 5}, 16, same3x3, 16});
+  AddEpilogues(cases, "few_a_group", {"", {2, 32, 5, 5}, 32, same3x3, 8});
   AddInvertedResidualCases(cases);
   for (const char* name : {"1x1_stride2", "3x3_stride2_odd_input", "pad_asymmetric", "group3_odd",
                            "depthwise_stride2", "dilation2"}) {

@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/backend/cpu/channel_blocks.h"
+#include "core/backend/cpu/layout_plan.h"
 #include "core/backend/cpu/lower.h"
 #include "core/backend/cpu/onednn.h"
 #include "core/base/status.h"
@@ -148,6 +149,14 @@ absl::StatusOr<PrimitiveDesc> CreateAsStored(const ConvProblem& problem, bool al
                    problem.y.ToString(), "; allow_slow_kernels accepts it"));
 }
 
+// The kernel of the problem's algorithm.
+absl::StatusOr<Lowered> LowerBy(const ConvProblem& problem, const CompileOptions& options) {
+  if (problem.algorithm == ConvAlgorithm::kOwnWinograd) return LowerOwnWinograd(problem);
+  if (problem.algorithm == ConvAlgorithm::kOwnGrouped) return LowerOwnGrouped(problem);
+  ASSIGN_OR_RETURN(const PrimitiveDesc desc, CreateAsStored(problem, options.allow_slow_kernels));
+  return LowerPrimitive(desc, ProductArguments(problem.direction, problem.conv.has_bias));
+}
+
 }  // namespace
 
 std::optional<ConvProblem> ConvProblem::Of(const Graph& graph, const Node& node,
@@ -176,8 +185,10 @@ std::optional<ConvProblem> ConvProblem::Of(const Graph& graph, const Node& node,
     return std::nullopt;
   }
   problem.training = options.training;
-  if (options.layout_plan == LayoutPlan::kBlockedWinograd) {
-    problem.algorithm = WinogradOrDirect(problem);
+  const LayoutPlan plan = ResolvePlan(options);
+  if (plan == LayoutPlan::kBlockedWinograd) problem.algorithm = WinogradOrDirect(problem);
+  if (plan != LayoutPlan::kNhwc && OwnGroupedPays(problem)) {
+    problem.algorithm = ConvAlgorithm::kOwnGrouped;
   }
   return problem;
 }
@@ -205,6 +216,9 @@ absl::StatusOr<ConvLayouts> ChooseConvLayouts(const ConvProblem& problem,
                                               absl::Span<const LayoutPair> candidates) {
   if (problem.algorithm == ConvAlgorithm::kOwnWinograd) {
     return ConvLayouts{kBlocked, kDense, kBlocked};
+  }
+  if (problem.algorithm == ConvAlgorithm::kOwnGrouped) {
+    return ConvLayouts{kBlocked, WeightsInBlocksOfOutputs(problem.w), kBlocked};
   }
   const Desc dense = DenseWeights(problem);
   absl::StatusOr<ConvLayouts> chosen = absl::UnimplementedError("no kernel");
@@ -235,10 +249,7 @@ absl::StatusOr<Lowered> LowerConvTranspose(const NodeView& view, const CompileOp
 
 absl::StatusOr<Lowered> LowerConv(const NodeView& view, const CompileOptions& options) {
   const ConvProblem problem = *ConvProblem::Of(view.graph, view.node, options);
-  if (problem.algorithm == ConvAlgorithm::kOwnWinograd) return LowerOwnWinograd(problem);
-  ASSIGN_OR_RETURN(const PrimitiveDesc desc, CreateAsStored(problem, options.allow_slow_kernels));
-  ASSIGN_OR_RETURN(Lowered lowered, LowerPrimitive(desc, ProductArguments(problem.direction,
-                                                                          problem.conv.has_bias)));
+  ASSIGN_OR_RETURN(Lowered lowered, LowerBy(problem, options));
   if (problem.direction == Direction::kForward && problem.conv.has_residual) {
     lowered.in_place_input = problem.conv.has_bias ? 3 : 2;
   }

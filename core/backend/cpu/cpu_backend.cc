@@ -21,7 +21,7 @@ using cpu::NodeView;
 
 // Of the kernels and layout plans here and of the passes for them. Raised when one becomes faster
 // or slower, so that the plans of served nets are timed anew.
-constexpr int kKernelVersion = 2;
+constexpr int kKernelVersion = 3;
 
 template <typename... Fs>
 struct Overload : Fs... {

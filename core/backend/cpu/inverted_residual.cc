@@ -13,6 +13,7 @@
 #include "core/backend/cpu/inverted_residual_rows.h"
 #include "core/backend/cpu/lower.h"
 #include "core/backend/cpu/products.h"
+#include "core/backend/cpu/rows.h"
 #include "core/backend/cpu/vectors.h"
 #include "core/backend/reference/reference_kernel.h"
 

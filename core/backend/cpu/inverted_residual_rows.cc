@@ -1,17 +1,12 @@
 #include "core/backend/cpu/inverted_residual_rows.h"
 
 #include <algorithm>
-#include <limits>
 
+#include "core/backend/cpu/rows.h"
 #include "core/backend/cpu/vectors.h"
 
 namespace fovea::cpu::rows {
 namespace {
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-// Less a zero, which compilers drop: plus one would change −0.
-FOVEA_AVX512_INLINE Vector Broadcast(float value) { return value - Vector{}; }
 
 // A bias of the last block may end before 16 channels do.
 FOVEA_AVX512_INLINE Vector LoadBias(const float* bias, int64_t channels) {
@@ -20,32 +15,6 @@ FOVEA_AVX512_INLINE Vector LoadBias(const float* bias, int64_t channels) {
   std::copy_n(bias, channels, padded);
   return Load(padded);
 }
-
-// All activations here: the value within bounds, or for hard-swish times x/6 + 1/2 within [0, 1].
-struct Bounds {
-  explicit Bounds(const ActivationSpec& activation)
-      : hard_swish(activation.kind == Activation::kHardSwish) {
-    if (activation.kind == Activation::kRelu || hard_swish) low = 0;
-    if (activation.kind == Activation::kClip) low = activation.alpha, high = activation.beta;
-    if (hard_swish) high = 1;
-  }
-  bool hard_swish;
-  float low = -kInfinity, high = kInfinity;
-};
-
-template <bool hard_swish>
-struct Activate {
-  FOVEA_AVX512_INLINE explicit Activate(const Bounds& bounds)
-      : low(Broadcast(bounds.low)), high(Broadcast(bounds.high)) {}
-  FOVEA_AVX512_INLINE Vector operator()(Vector x) const {
-    if constexpr (hard_swish) {
-      return x * Min(high, Max(low, x * (1.0f / 6) + 0.5f));
-    } else {
-      return Min(high, Max(low, x));
-    }
-  }
-  Vector low, high;
-};
 
 // kBlocks blocks of outputs for kPixels pixels: kBlocks · kPixels sums stay in registers.
 template <int kPixels, int kBlocks, bool hard_swish>
@@ -103,20 +72,6 @@ FOVEA_AVX512 void PointwiseBlocks(const Pointwise& stage, const Bounds& bounds, 
   if (b < end) PointwiseTile<kPixels, 1, hard_swish>(stage, activate, x, residual, y, b);
 }
 
-// Calls f(std::integral_constant<int, n>, offset) for runs of n pixels that cover [0, pixels).
-template <typename F>
-void ForRuns(int64_t pixels, const F& f) {
-  int64_t done = 0;
-  const auto take = [&](auto run) {
-    for (; done + run.value <= pixels; done += run.value) f(run, done);
-  };
-  take(std::integral_constant<int, 14>());
-  take(std::integral_constant<int, 7>());
-  take(std::integral_constant<int, 4>());
-  take(std::integral_constant<int, 2>());
-  take(std::integral_constant<int, 1>());
-}
-
 template <int kPixels, int kKernel, int kStride, bool hard_swish>
 FOVEA_AVX512 void DepthwiseTile(const Depthwise& stage, const Bounds& bounds,
                                 const float* const* rows, int64_t offset, float* y) {
@@ -157,19 +112,6 @@ void DepthwiseRow(const Depthwise& stage, const float* const* rows, float* y, in
 }
 
 }  // namespace
-
-bool HasActivation(const ActivationSpec& activation) {
-  switch (activation.kind) {
-    case Activation::kNone:
-    case Activation::kRelu:
-    case Activation::kHardSwish:
-      return true;
-    case Activation::kClip:
-      return activation.alpha <= 0 && activation.beta >= 0;
-    default:
-      return false;
-  }
-}
 
 void RunPointwise(const Pointwise& stage, Row<const float> x, Row<const float> residual,
                   Row<float> y, int64_t pixels, int64_t begin, int64_t end) {

@@ -20,12 +20,8 @@ struct Row {
 // What a stage adds to its sums before they are stored.
 struct Epilogue {
   const float* bias = nullptr;  // [outputs]
-  ActivationSpec activation;    // one of HasActivation
+  ActivationSpec activation;    // one of HasActivation (rows.h)
 };
-
-// Whether the loops know the activation. All they know map 0 to 0, so that the channels behind the
-// last stay 0.
-bool HasActivation(const ActivationSpec& activation);
 
 // y = activation(w x + bias + residual) for `pixels` pixels and outputs [16 begin, 16 end) below
 // `outputs`; y and the residual begin at output 0.

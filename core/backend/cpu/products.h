@@ -13,8 +13,9 @@ namespace fovea::cpu {
 
 enum class Direction { kForward, kBackwardData, kBackwardWeights };
 
-// oneDNN's direct kernels; its Winograd kernels, tried before the direct ones; our own.
-enum class ConvAlgorithm { kDirect, kOneDnnWinograd, kOwnWinograd };
+// oneDNN's direct kernels; its Winograd kernels, tried before the direct ones; our own of these;
+// our own direct ones for few channels a group.
+enum class ConvAlgorithm { kDirect, kOneDnnWinograd, kOwnWinograd, kOwnGrouped };
 
 // The scales of a product of quantised values, as they stand among its node's constants.
 struct ProductScales {
@@ -48,6 +49,12 @@ ConvAlgorithm WinogradOrDirect(const ConvProblem& problem);
 
 // The kernel of kOwnWinograd, for blocked x and y and dense w (winograd_conv.cc).
 Lowered LowerOwnWinograd(const ConvProblem& problem);
+
+// Whether our own kernel computes the grouped convolution, faster than oneDNN's (grouped_conv.cc).
+bool OwnGroupedPays(const ConvProblem& problem);
+
+// The kernel of kOwnGrouped, for blocked x and y and w as of WeightsInBlocksOfOutputs.
+Lowered LowerOwnGrouped(const ConvProblem& problem);
 
 struct ConvLayouts {
   Layout x = kDense, w = kDense, y = kDense;

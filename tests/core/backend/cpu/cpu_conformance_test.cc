@@ -55,6 +55,37 @@ TEST_P(CpuConformance, AgreesWithTheReferenceInTraining) {
 std::string CaseName(const testing::TestParamInfo<OpCase>& info) { return info.param.name; }
 INSTANTIATE_TEST_SUITE_P(Ops, CpuConformance, testing::ValuesIn(OpCases()), CaseName);
 
+// ---- Few channels a group.
+
+// Of the cases named so, our kernel computes all but those with an activation it does not know.
+TEST(CpuConformanceOfFewChannelsAGroup, RunsOurKernel) {
+  if (cpu::BlockChannels() < 16) GTEST_SKIP() << "the kernel needs AVX-512";
+  int ours = 0, others = 0;
+  for (const OpCase& op_case : OpCases()) {
+    if (!op_case.name.starts_with("conv_few_a_group")) continue;
+    for (LayoutPlan plan : {LayoutPlan::kNhwc, LayoutPlan::kBlocked}) {
+      RunOptions options;
+      options.compile.optimize = false;
+      options.compile.layout_plan = plan;
+      options.compile.allow_slow_kernels = op_case.cpu_may_fall_back;
+      const auto run = RunOnBackend(op_case, CpuBackend(), options);
+      ASSERT_TRUE(run.ok()) << op_case.name << ": " << run.status();
+      const Activation activation = std::get<Conv>(op_case.attrs).activation.kind;
+      const bool known = activation == Activation::kNone || activation == Activation::kRelu ||
+                         activation == Activation::kClip || activation == Activation::kHardSwish;
+      const bool expected = plan == LayoutPlan::kBlocked && known;
+      for (const Step& step : run->program->steps()) {
+        if (step.flops == 0) continue;
+        EXPECT_EQ(step.kernel_name == "fovea:grouped_3x3", expected)
+            << op_case.name << " " << LayoutPlanName(plan) << " " << step.kernel_name;
+        ++(expected ? ours : others);
+      }
+    }
+  }
+  EXPECT_GT(ours, 0);
+  EXPECT_GT(others, 0);
+}
+
 // ---- Winograd: convolutions large enough for it.
 
 INSTANTIATE_TEST_SUITE_P(Winograd, CpuConformance, testing::ValuesIn(WinogradCases()), CaseName);
