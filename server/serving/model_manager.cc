@@ -40,6 +40,12 @@ ModelManager::~ModelManager() {
     absl::MutexLock lock(&mutex_);
     models_.clear();  // schedules the unloads
   }
+  {
+    // An executor may still hold the last handle of a request that it has just answered.
+    absl::MutexLock lock(&alive_->mutex);
+    alive_->mutex.Await(absl::Condition(
+        +[](int* count) { return *count == 0; }, &alive_->count));
+  }
   pool_.reset();
 }
 
@@ -299,9 +305,18 @@ absl::StatusOr<ModelHandle> ModelManager::ReadAndLoad(const std::string& model, 
   options_.metrics->model_load.Observe(seconds);
   LogInfo("model loaded", {{"model", model}, {"version", version}, {"seconds", seconds}});
   // The last handle may die on one of the version's own executors, which cannot join itself.
-  return ModelHandle(served->release(), [pool = pool_.get()](const ServedVersion* dead) {
-    pool->Schedule([dead] { delete dead; });
-  });
+  {
+    absl::MutexLock lock(&alive_->mutex);
+    ++alive_->count;
+  }
+  return ModelHandle(served->release(),
+                     [pool = pool_.get(), alive = alive_](const ServedVersion* dead) {
+                       pool->Schedule([dead, alive] {
+                         delete dead;
+                         absl::MutexLock lock(&alive->mutex);
+                         --alive->count;
+                       });
+                     });
 }
 
 void ModelManager::Report(const std::string& model) {

@@ -142,6 +142,12 @@ class ModelManager {
   absl::Mutex health_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);  // keeps reports in order
   mutable absl::Mutex mutex_;
   std::map<std::string, ModelVersions> models_ ABSL_GUARDED_BY(mutex_);
+  // Versions that exist, handed out or not: the pool outlives them.
+  struct Alive {
+    absl::Mutex mutex;
+    int count = 0;  // guarded by mutex
+  };
+  const std::shared_ptr<Alive> alive_ = std::make_shared<Alive>();
   std::unique_ptr<ThreadPool> pool_;  // loads and unloads
 };
 
