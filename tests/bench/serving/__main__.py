@@ -62,7 +62,7 @@ def compare_with_peers(arguments, section):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser(usage=__doc__.replace("%", "%%"))
     parser.add_argument("sections", nargs="*", metavar="SECTION")
     parser.add_argument("--net", nargs="*")
     parser.add_argument("--batch", nargs="*", type=int, default=list(engine.BATCHES))
