@@ -76,26 +76,6 @@ cv::Mat DecodeToBgrOrGrey(const ImageInfo& info, absl::string_view bytes) {
   return decoded;
 }
 
-Image ToImage(const cv::Mat& decoded, int channels) {
-  cv::Mat converted;
-  if (channels == 3) {
-    cv::cvtColor(decoded, converted,
-                 decoded.channels() == 1 ? cv::COLOR_GRAY2RGB : cv::COLOR_BGR2RGB);
-  } else if (decoded.channels() == 3) {
-    cv::cvtColor(decoded, converted, cv::COLOR_BGR2GRAY);
-  } else {
-    converted = decoded;
-  }
-  Image image{converted.cols, converted.rows, channels, {}};
-  const size_t row_bytes = static_cast<size_t>(image.width) * static_cast<size_t>(channels);
-  image.pixels.resize(image.shape().bytes());
-  for (int y = 0; y < image.height; ++y) {
-    std::memcpy(image.pixels.data() + static_cast<size_t>(y) * row_bytes, converted.ptr(y),
-                row_bytes);
-  }
-  return image;
-}
-
 }  // namespace
 
 const char* ImageFormatName(ImageFormat format) {
@@ -156,24 +136,55 @@ absl::Status CheckDecodeLimits(const ImageInfo& info, absl::string_view bytes,
   return absl::OkStatus();
 }
 
+namespace internal {
+
+Image ToImage(const cv::Mat& decoded, int channels) {
+  cv::Mat converted;
+  if (channels == 3) {
+    cv::cvtColor(decoded, converted,
+                 decoded.channels() == 1 ? cv::COLOR_GRAY2RGB : cv::COLOR_BGR2RGB);
+  } else if (decoded.channels() == 3) {
+    cv::cvtColor(decoded, converted, cv::COLOR_BGR2GRAY);
+  } else {
+    converted = decoded;
+  }
+  Image image{converted.cols, converted.rows, channels, {}};
+  const size_t row_bytes = static_cast<size_t>(image.width) * static_cast<size_t>(channels);
+  image.pixels.resize(image.shape().bytes());
+  for (int y = 0; y < image.height; ++y) {
+    std::memcpy(image.pixels.data() + static_cast<size_t>(y) * row_bytes, converted.ptr(y),
+                row_bytes);
+  }
+  return image;
+}
+
+absl::StatusOr<DecodedPicture> DecodePicture(absl::string_view bytes, const DecodeLimits& limits) {
+  ASSIGN_OR_RETURN(const ImageInfo info, ProbeImage(bytes));
+  RETURN_IF_ERROR(CheckDecodeLimits(info, bytes, limits));
+  RETURN_IF_ERROR(CheckComplete(info.format, bytes));
+  DecodedPicture picture{{}, info.channels};
+  RETURN_IF_ERROR(CatchOpenCv("decode image", [&]() -> absl::Status {
+    picture.pixels = DecodeToBgrOrGrey(info, bytes);
+    if (!picture.pixels.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat(ImageFormatName(info.format), " of ", info.width, " x ", info.height,
+                     " pixels is corrupt: its header is right but its picture data is not"));
+  }));
+  return picture;
+}
+
+}  // namespace internal
+
 absl::StatusOr<Image> DecodeImage(absl::string_view bytes, const DecodeLimits& limits,
                                   int channels) {
   if (channels != 0 && channels != 1 && channels != 3) {
     return absl::InvalidArgumentError(
         absl::StrCat("asked to decode to ", channels, " channels, expected 0, 1 or 3"));
   }
-  ASSIGN_OR_RETURN(const ImageInfo info, ProbeImage(bytes));
-  RETURN_IF_ERROR(CheckDecodeLimits(info, bytes, limits));
-  RETURN_IF_ERROR(CheckComplete(info.format, bytes));
+  ASSIGN_OR_RETURN(const internal::DecodedPicture picture, internal::DecodePicture(bytes, limits));
   Image image;
   RETURN_IF_ERROR(internal::CatchOpenCv("decode image", [&]() -> absl::Status {
-    const cv::Mat decoded = DecodeToBgrOrGrey(info, bytes);
-    if (decoded.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(ImageFormatName(info.format), " of ", info.width, " x ", info.height,
-                       " pixels is corrupt: its header is right but its picture data is not"));
-    }
-    image = ToImage(decoded, channels == 0 ? info.channels : channels);
+    image = internal::ToImage(picture.pixels, channels == 0 ? picture.channels : channels);
     return absl::OkStatus();
   }));
   return image;

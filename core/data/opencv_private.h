@@ -5,8 +5,11 @@
 #include <opencv2/core.hpp>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/data/decode.h"
+#include "core/data/image.h"
 
 namespace fovea::internal {
 
@@ -33,5 +36,15 @@ absl::Status CatchOpenCv(absl::string_view doing, Body body) {
     return absl::InternalError(absl::StrCat("cannot ", doing, ": ", e.what()));
   }
 }
+
+// What a picture decodes to, before it is converted: the work of DecodeImage but for that.
+struct DecodedPicture {
+  cv::Mat pixels;    // 8 bits; grey, or BGR
+  int channels = 0;  // natural ones, as in ImageInfo; grey pixels may stand for 3
+};
+absl::StatusOr<DecodedPicture> DecodePicture(absl::string_view bytes, const DecodeLimits& limits);
+
+// RGB, or grey. May throw.
+Image ToImage(const cv::Mat& pixels, int channels);
 
 }  // namespace fovea::internal

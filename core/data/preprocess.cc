@@ -34,6 +34,12 @@ cv::Mat Resize(const cv::Mat& from, int width, int height) {
   return result;
 }
 
+absl::Status CheckShape(const PixelShape& shape) {
+  if (IsValid(shape)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("asked for pixels of ", shape.ToString(),
+                                                 ", expected at least 1x1 and 1 or 3 channels"));
+}
+
 }  // namespace
 
 absl::Status Preprocess(const Image& image, const PixelShape& shape, uint8_t* out) {
@@ -43,10 +49,7 @@ absl::Status Preprocess(const Image& image, const PixelShape& shape, uint8_t* ou
                      " bytes of pixels, expected a size of at least 1x1, 1 or 3 channels and ",
                      "one byte for each"));
   }
-  if (!IsValid(shape)) {
-    return absl::InvalidArgumentError(absl::StrCat("asked for pixels of ", shape.ToString(),
-                                                   ", expected at least 1x1 and 1 or 3 channels"));
-  }
+  RETURN_IF_ERROR(CheckShape(shape));
   return internal::CatchOpenCv("preprocess image", [&]() -> absl::Status {
     cv::Mat pixels(image.height, image.width, image.channels == 1 ? CV_8UC1 : CV_8UC3,
                    const_cast<uint8_t*>(image.pixels.data()));
@@ -64,6 +67,25 @@ absl::Status Preprocess(const Image& image, const PixelShape& shape, uint8_t* ou
     }
     return absl::OkStatus();
   });
+}
+
+absl::Status PreprocessEncoded(absl::string_view bytes, const DecodeLimits& limits,
+                               const PixelShape& shape, uint8_t* out) {
+  RETURN_IF_ERROR(CheckShape(shape));
+  ASSIGN_OR_RETURN(const internal::DecodedPicture picture, internal::DecodePicture(bytes, limits));
+  Image image;
+  RETURN_IF_ERROR(internal::CatchOpenCv("preprocess image", [&]() -> absl::Status {
+    if (picture.pixels.channels() == 3 && shape.channels == 3) {
+      // Resizing treats each channel alike, so their order may be changed afterwards.
+      cv::Mat destination(shape.height, shape.width, CV_8UC3, out);
+      cv::cvtColor(Resize(picture.pixels, shape.width, shape.height), destination,
+                   cv::COLOR_BGR2RGB);
+    } else {
+      image = internal::ToImage(picture.pixels, picture.channels);
+    }
+    return absl::OkStatus();
+  }));
+  return image.pixels.empty() ? absl::OkStatus() : Preprocess(image, shape, out);
 }
 
 }  // namespace fovea

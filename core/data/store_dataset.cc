@@ -90,12 +90,10 @@ absl::Status StoreDataset::Decode(int64_t i, uint8_t* pixels) const {
   // Limits are for uploads; what was stored once stays readable under smaller ones.
   const DecodeLimits limits = {static_cast<int64_t>(bytes.size()),
                                int64_t{row.shape.width} * row.shape.height};
-  const absl::StatusOr<Image> image = DecodeImage(bytes, limits);
-  if (!image.ok()) {
-    return absl::DataLossError(absl::StrCat("stored image \"", row.name, "\" (", row.id,
-                                            ") no longer decodes: ", image.status().message()));
-  }
-  return Preprocess(*image, options_.shape, pixels);
+  const absl::Status status = PreprocessEncoded(bytes, limits, options_.shape, pixels);
+  if (status.ok()) return status;
+  return absl::DataLossError(absl::StrCat("stored image \"", row.name, "\" (", row.id,
+                                          ") no longer decodes: ", status.message()));
 }
 
 absl::Status StoreDataset::Read(int64_t i, uint8_t* pixels, float* target) const {

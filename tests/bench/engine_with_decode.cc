@@ -27,7 +27,6 @@
 #include "core/base/thread_pool.h"
 #include "core/compile/buckets.h"
 #include "core/compile/plan_chooser.h"
-#include "core/data/decode.h"
 #include "core/data/preprocess.h"
 #include "fovea/v1/classifier.pb.h"
 #include "tests/bench/measure.h"
@@ -136,7 +135,7 @@ class Engine {
  private:
   void Decode(int64_t number, uint8_t* pixels) const {
     const std::string& picture = pictures_[static_cast<size_t>(number) % pictures_.size()];
-    OrDie(Preprocess(OrDie(DecodeImage(picture, {})), shape_, pixels));
+    OrDie(PreprocessEncoded(picture, {}, shape_, pixels));
   }
 
   void Execute(const Arrangement& arrangement, absl::BlockingCounter& warm,

@@ -52,6 +52,33 @@ TEST(Preprocess, KeepsTheChannelsInOrder) {
   EXPECT_THAT(Preprocessed(image, {1, 2, 3}), ElementsAre(10, 20, 30, 10, 20, 30));
 }
 
+TEST(PreprocessEncoded, GivesThePixelsOfDecodingFirst) {
+  const std::string grey = testing::Encode(testing::MakeImage(31, 17, 1), ".png");
+  for (const std::string& bytes :
+       {testing::Encode(testing::MakeImage(31, 17, 3), ".jpg"),
+        testing::Encode(testing::MakeImage(31, 17, 3), ".png"),
+        testing::Encode(testing::MakeImage(31, 17, 1), ".jpg"), grey, testing::CmykJpeg()}) {
+    const absl::StatusOr<Image> image = DecodeImage(bytes, {});
+    ASSERT_TRUE(image.ok()) << image.status();
+    for (const PixelShape& shape :
+         {image->shape(), PixelShape{40, 40, 3}, PixelShape{9, 30, 3}, PixelShape{10, 5, 1}}) {
+      std::vector<uint8_t> out(shape.bytes(), 99);
+      const absl::Status status = PreprocessEncoded(bytes, {}, shape, out.data());
+      EXPECT_TRUE(status.ok()) << status;
+      EXPECT_EQ(out, Preprocessed(*image, shape)) << shape.ToString();
+    }
+  }
+}
+
+TEST(PreprocessEncoded, RefusesWhatIsNotDecodedOrNoShape) {
+  std::vector<uint8_t> out(100);
+  EXPECT_TRUE(absl::IsInvalidArgument(PreprocessEncoded("no picture", {}, {4, 4, 1}, out.data())));
+  const std::string bytes = testing::Encode(testing::MakeImage(3, 3, 3), ".png");
+  EXPECT_TRUE(absl::IsInvalidArgument(PreprocessEncoded(bytes, {}, {4, 0, 3}, out.data())));
+  EXPECT_TRUE(
+      absl::IsOutOfRange(PreprocessEncoded(bytes, {.max_bytes = 10}, {4, 4, 3}, out.data())));
+}
+
 TEST(Preprocess, RefusesWhatIsNoPicture) {
   std::vector<uint8_t> out(100);
   EXPECT_TRUE(absl::IsInvalidArgument(Preprocess({}, {4, 4, 1}, out.data())));
