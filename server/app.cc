@@ -40,6 +40,7 @@
 #include "server/services/inference_service.h"
 #include "server/services/jobs_service.h"
 #include "server/services/models_service.h"
+#include "server/serving/decode_queue.h"
 #include "server/serving/model_manager.h"
 #include "server/serving/predictor.h"
 #include "server/serving/repository_poller.h"
@@ -54,6 +55,7 @@ constexpr const char* kServices[] = {"fovea.v1.Classifier", "fovea.v1.Jobs", "fo
 constexpr int kWorkers = 4;
 constexpr int kWorkerQueue = 1024;
 constexpr int kWatchers = 2;
+constexpr int kMaxCallsOfAConnection = 4096;
 
 // The trainer beside this executable, unless one is named.
 absl::StatusOr<std::string> FindTrainer(const std::string& named) {
@@ -136,12 +138,13 @@ class ServerApp : public App {
   JobFeed job_feed_;
   std::unique_ptr<ModelRepository> repository_;
   std::unique_ptr<CpuSlots> slots_;
+  std::unique_ptr<DecodeQueue> decoders_;
   std::unique_ptr<ResponseCache> response_cache_;
   CancelToken stop_timing_;
   std::unique_ptr<PlanCache> plan_cache_;
   std::unique_ptr<PlanChooser> plans_;
   std::unique_ptr<ModelManager> models_;
-  std::unique_ptr<ThreadPool> decoders_, workers_, imports_, watchers_, evaluations_;
+  std::unique_ptr<ThreadPool> workers_, imports_, watchers_, evaluations_;
   std::unique_ptr<Predictor> predictor_;
   std::unique_ptr<RepositoryPoller> poller_;
   std::unique_ptr<JobRunner> runner_;
@@ -198,6 +201,8 @@ absl::Status ServerApp::OpenState() {
 
 absl::Status ServerApp::MakeServing(const Cores& cores) {
   slots_ = std::make_unique<CpuSlots>(cores.serving);
+  decoders_ = std::make_unique<DecodeQueue>(
+      DecodeQueue::Options{cores.serving, config_.batch.max_queue, slots_.get()});
   plan_cache_ = std::make_unique<PlanCache>(FileSystem::Real(), data_dir_->Below("plans"));
   PlanChooser::Options plans;
   plans.cache = plan_cache_.get();
@@ -213,6 +218,7 @@ absl::Status ServerApp::MakeServing(const Cores& cores) {
   options.served.executors = cores.executors;
   options.served.width = config_.width;
   options.served.slots = slots_.get();
+  options.served.decoders = decoders_.get();
   options.served.plans = plans_.get();
   options.served.metrics = &metrics_;
   if (config_.response_cache_mib > 0) {
@@ -227,13 +233,12 @@ absl::Status ServerApp::MakeServing(const Cores& cores) {
   const auto pool = [](int threads, int max_queue, const char* name) {
     return std::make_unique<ThreadPool>(ThreadPool::Options{threads, max_queue, name});
   };
-  decoders_ = pool(cores.serving, config_.batch.max_queue, "decode");
   workers_ = pool(kWorkers, kWorkerQueue, "workers");
   imports_ = pool(std::max(2, cores.serving), 0, "imports");
   watchers_ = pool(kWatchers, 0, "watchers");
   evaluations_ = pool(config_.evaluations, 4 * config_.evaluations, "evaluations");
   predictor_ = std::make_unique<Predictor>(
-      Predictor::Options{decoders_.get(), slots_.get(), config_.limits.decode, metrics_.predict});
+      Predictor::Options{decoders_.get(), config_.limits.decode, metrics_.predict});
   return absl::OkStatus();
 }
 
@@ -310,6 +315,8 @@ absl::Status ServerApp::Listen() {
   builder.SetMaxReceiveMessageSize(config_.limits.max_message_bytes);
   builder.SetMaxSendMessageSize(config_.limits.max_message_bytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // What a client sends beyond these waits with it, not here.
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxCallsOfAConnection);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);  // finds clients that are gone
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
   for (const auto& service : services_) builder.RegisterService(service.get());

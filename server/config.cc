@@ -36,7 +36,7 @@ void AddPlaces(CLI::App& app, Config& config) {
 }
 
 void AddServing(CLI::App& app, Config& config, double* delay_ms, double* target_ms,
-                double* poll_seconds) {
+                double* max_wait_ms, double* poll_seconds) {
   app.add_option("--backend", config.backend, "Device that serves: cpu or reference")
       ->capture_default_str();
   app.add_option("--threads", config.threads,
@@ -57,6 +57,10 @@ void AddServing(CLI::App& app, Config& config, double* delay_ms, double* target_
       ->capture_default_str();
   app.add_option("--max-queue", config.batch.max_queue,
                  "Images that may wait for a model version before requests are refused")
+      ->capture_default_str();
+  app.add_option("--max-queue-ms", *max_wait_ms,
+                 "How long a request may be expected to wait for those ahead before it is refused; "
+                 "requests on streams wait longer")
       ->capture_default_str();
   app.add_option("--response-cache-mib", config.response_cache_mib,
                  "Memory for answers to pictures that were seen before; 0: none are kept")
@@ -120,13 +124,15 @@ absl::Status CheckAddress(const char* flag, const std::string& address) {
 
 ConfigOrExit ParseFlags(int argc, const char* const* argv) {
   Config config;
-  double delay_ms = 0, target_ms = 0, grace_seconds = absl::ToDoubleSeconds(config.grace),
+  double delay_ms = 0, target_ms = 0,
+         max_wait_ms = absl::ToDoubleMilliseconds(config.batch.max_wait),
+         grace_seconds = absl::ToDoubleSeconds(config.grace),
          poll_seconds = absl::ToDoubleSeconds(config.repository_poll);
   std::string priority = "idle";
   CLI::App app(kDescription, "fovea-server");
   app.set_version_flag("--version", "fovea-server " FOVEA_VERSION);
   AddPlaces(app, config);
-  AddServing(app, config, &delay_ms, &target_ms, &poll_seconds);
+  AddServing(app, config, &delay_ms, &target_ms, &max_wait_ms, &poll_seconds);
   AddLimits(app, config.limits);
   app.add_option("--trainer-priority", priority,
                  "idle: training takes what serving leaves; normal: they share")
@@ -149,6 +155,7 @@ ConfigOrExit ParseFlags(int argc, const char* const* argv) {
   }
   config.batch.max_delay = absl::Milliseconds(delay_ms);
   config.batch.target_p99 = absl::Milliseconds(target_ms);
+  config.batch.max_wait = absl::Milliseconds(max_wait_ms);
   config.repository_poll = absl::Seconds(poll_seconds);
   config.grace = absl::Seconds(grace_seconds);
   config.idle_trainer = priority == "idle";
@@ -183,6 +190,8 @@ absl::Status ValidateConfig(const Config& config) {
         "sets the delay");
   }
   RETURN_IF_ERROR(CheckRange("--max-queue", config.batch.max_queue, 1, 1 << 20));
+  RETURN_IF_ERROR(CheckRange("--max-queue-ms", absl::ToDoubleMilliseconds(config.batch.max_wait),
+                             1.0, 3'600'000.0));
   RETURN_IF_ERROR(CheckRange("--response-cache-mib", config.response_cache_mib, 0, 1 << 20));
   RETURN_IF_ERROR(CheckRange("--repository-poll-seconds",
                              absl::ToDoubleSeconds(config.repository_poll), 0.0, 86400.0));

@@ -67,6 +67,7 @@ absl::Status InferWork::Begin(TensorModel model) {
   request.model = model_.handle;
   request.images = pictures_.images;
   request.cancel = caller_.cancel;
+  request.patient = caller_.patient;
   shared_.predictor->Predict(std::move(request),
                              [this](PredictResult result) { End(std::move(result)); });
   return absl::OkStatus();

@@ -139,6 +139,7 @@ void PredictWork::Begin(ModelHandle model) {
   request.deadline = caller_.deadline;
   request.priority = ToPriority(request_.priority());
   request.cancel = caller_.cancel;
+  request.patient = caller_.patient;
   shared_.predictor->Predict(std::move(request),
                              [this](const PredictResult& result) { End(result); });
 }

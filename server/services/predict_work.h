@@ -38,6 +38,7 @@ struct PredictCaller {
   absl::Time arrival;
   absl::Time deadline = absl::InfiniteFuture();
   std::shared_ptr<const CancelToken> cancel;
+  bool patient = false;  // sends no more until it is answered: waits however long the queue is
 };
 
 class PredictWork {

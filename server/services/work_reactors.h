@@ -123,9 +123,10 @@ class WorkStream : public grpc::ServerBidiReactor<typename Work::Request, typena
       : call_(method, context), shared_(shared) {}
 
   void Start(Slot* slot) {
-    slot->work =
-        std::make_unique<Work>(shared_, PredictCaller{absl::Now(), call_.deadline(), cancel_},
-                               &slot->request, Answer::Response(slot->request, &slot->message));
+    PredictCaller caller{absl::Now(), call_.deadline(), cancel_};
+    caller.patient = true;
+    slot->work = std::make_unique<Work>(shared_, std::move(caller), &slot->request,
+                                        Answer::Response(slot->request, &slot->message));
     slot->work->Run([this, slot](const absl::Status& status) {
       if (!status.ok()) Answer::SetError(status, &slot->message);
       {

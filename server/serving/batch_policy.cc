@@ -78,31 +78,62 @@ BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state) {
   return {std::min(wanted, plan.largest), absl::ZeroDuration()};
 }
 
-absl::Duration ExpectedTime(const BatchPolicy& policy, const QueueState& state, int count) {
-  const int share = CeilDivide(count, std::max(state.executors, 1));
-  return state.times.Of(share, PlanBatches(policy, state).largest);
+int WellFilled(const BatchPolicy& policy, const QueueState& state) {
+  return PlanBatches(policy, state).largest * std::max(state.executors, 1);
 }
 
+absl::Duration ExpectedTime(const BatchPolicy& policy, const QueueState& state, int count,
+                            int undecoded) {
+  const int executors = std::max(state.executors, 1);
+  return state.times.Of(CeilDivide(count, executors), PlanBatches(policy, state).largest) +
+         state.decode_time * CeilDivide(undecoded, executors);
+}
+
+namespace {
+
+absl::Duration ExpectedWait(const BatchPolicy& policy, const QueueState& state,
+                            const Newcomer& newcomer) {
+  return ExpectedTime(policy, state, newcomer.ahead, newcomer.coming_ahead);
+}
+
+// From now to its answer.
+absl::Duration ExpectedEnd(const BatchPolicy& policy, const QueueState& state,
+                           const Newcomer& newcomer) {
+  return ExpectedTime(policy, state, newcomer.ahead + newcomer.count,
+                      newcomer.coming_ahead + (newcomer.decoded ? 0 : newcomer.count));
+}
+
+}  // namespace
+
 Admission Admit(const BatchPolicy& policy, const QueueState& state, const Newcomer& newcomer) {
-  const int kept = state.queued - newcomer.displaceable;
+  const int kept = state.queued + state.coming - newcomer.displaceable;
   if (kept > 0 && kept + newcomer.count > policy.max_queue) return Admission::kFull;
+  if (newcomer.ahead > 0 && !newcomer.patient &&
+      ExpectedWait(policy, state, newcomer) > policy.max_wait) {
+    return Admission::kFull;
+  }
   if (newcomer.time_left <= absl::ZeroDuration()) return Admission::kLate;
   if (newcomer.ahead == 0 && state.idle_executors > 0 && !state.wide_running &&
       newcomer.count <= PlanBatches(policy, state).largest) {
     return Admission::kAccept;
   }
-  const absl::Duration expected = ExpectedTime(policy, state, newcomer.ahead + newcomer.count);
-  return expected > newcomer.time_left ? Admission::kLate : Admission::kAccept;
+  return ExpectedEnd(policy, state, newcomer) > newcomer.time_left ? Admission::kLate
+                                                                   : Admission::kAccept;
 }
 
 absl::Duration RetryDelay(const BatchPolicy& policy, const QueueState& state,
                           const Newcomer& newcomer, Admission refusal) {
   if (refusal == Admission::kFull) {
-    const int excess = state.queued + newcomer.count - policy.max_queue;
-    return ExpectedTime(policy, state, std::min(excess, state.queued));
+    const int waiting = state.queued + state.coming;
+    const int excess = std::clamp(waiting + newcomer.count - policy.max_queue, 0, waiting);
+    const absl::Duration until_room = ExpectedTime(policy, state, excess);
+    if (newcomer.patient) return until_room;
+    return std::max(until_room, ExpectedWait(policy, state, newcomer) - policy.max_wait);
   }
-  if (ExpectedTime(policy, state, newcomer.count) > newcomer.time_left) return absl::ZeroDuration();
-  return ExpectedTime(policy, state, newcomer.ahead + newcomer.count) - newcomer.time_left;
+  const absl::Duration alone =
+      ExpectedTime(policy, state, newcomer.count, newcomer.decoded ? 0 : newcomer.count);
+  if (alone > newcomer.time_left) return absl::ZeroDuration();
+  return ExpectedEnd(policy, state, newcomer) - newcomer.time_left;
 }
 
 }  // namespace fovea

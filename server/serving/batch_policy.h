@@ -24,18 +24,22 @@ struct BatchPolicy {
   // What an image's time from the queue to its answer shall stay under in 99 of 100 cases; replaces
   // max_delay and max_compute. Zero: no target.
   absl::Duration target_p99 = absl::ZeroDuration();
-  int max_queue = 1024;  // images that may wait
+  int max_queue = 1024;  // images that may wait, those that are still decoded included
+  // How long the images ahead of a newcomer may be expected to take.
+  absl::Duration max_wait = absl::Seconds(5);
 };
 
 // What a policy looks at.
 struct QueueState {
   int queued = 0;                                       // images
+  int coming = 0;                                       // admitted ones that are still decoded
   int executors = 1;                                    // of the model version
   int idle_executors = 1;                               // the asking one included
   absl::Duration oldest_wait = absl::ZeroDuration();    // of the image that waits longest
   absl::Duration time_left = absl::InfiniteDuration();  // until the earliest deadline
   double arrival_rate = 0;                              // images a second
   BucketTimes times = {};                               // of a batch
+  absl::Duration decode_time = absl::ZeroDuration();    // of a picture, on one core
   // The latency mode.
   int wide_batch = 0;           // the most images that run wide; 0: there is no such mode
   bool wide_running = false;    // then executors have no cores
@@ -85,22 +89,32 @@ struct BatchDecision {
 // lasts nobody takes a batch: what comes next is decided at its end.
 BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state);
 
-// How long the next `count` images are expected to take, all executors working.
-absl::Duration ExpectedTime(const BatchPolicy& policy, const QueueState& state, int count);
+// The decoded images beyond which executors should compute before they decode more: each finds a
+// full batch.
+int WellFilled(const BatchPolicy& policy, const QueueState& state);
+
+// How long the next `count` images are expected to take, all executors working; `undecoded` of them
+// are decoded before.
+absl::Duration ExpectedTime(const BatchPolicy& policy, const QueueState& state, int count,
+                            int undecoded = 0);
 
 // A request that wants to join the queue.
 struct Newcomer {
   int count = 1;                                        // images
   absl::Duration time_left = absl::InfiniteDuration();  // until its deadline
-  int ahead = 0;                                        // queued images that are taken before it
-  int displaceable = 0;  // queued images that it may displace: of lower priority, not begun
+  int ahead = 0;         // images that are taken before it, queued or coming
+  int coming_ahead = 0;  // of these, those that are still decoded
+  int displaceable = 0;  // images whose room it may take: of lower priority, not begun
+  bool decoded = true;   // whether its own images are
+  bool patient = false;  // max_wait is not for it: its client sends no more until it is answered
 };
 
 enum class Admission { kAccept, kFull, kLate };
 
 // Whether the newcomer may join the queue: there is room when it displaces what it may, and the
-// images ahead leave time for its own. Where nothing else waits any number finds room, and a batch
-// that an idle executor takes at once is tried whatever time it is expected to take: it costs
+// images ahead leave time for its own. A queue whose images take longer than the policy's max_wait
+// is full for those that come after them. Where nothing else waits any number finds room, and a
+// batch that an idle executor takes at once is tried whatever time it is expected to take: it costs
 // nobody else anything, and an expectation that is wrong would never be corrected otherwise.
 Admission Admit(const BatchPolicy& policy, const QueueState& state, const Newcomer& newcomer);
 

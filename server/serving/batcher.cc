@@ -1,6 +1,9 @@
 #include "server/serving/batcher.h"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +16,9 @@ namespace {
 
 // Of so many batches one begins with the image that waits longest, whatever its priority.
 constexpr int kBatchesByPriority = 8;
+
+// How much the newest picture counts in the time of decoding.
+constexpr double kNewestDecode = 0.05;
 
 }  // namespace
 
@@ -37,6 +43,7 @@ Batcher::Batcher(Options options, EngineFactory factory, EngineFactory wide_fact
       wide_times_(options_.wide_times) {
   for (int i = 0; i < options_.executors; ++i) {
     threads_.emplace_back([this] { RunExecutor(Mode::kNarrow); });
+    pthread_setname_np(threads_.back().native_handle(), "executor");
   }
   if (options_.wide_batch > 0) threads_.emplace_back([this] { RunExecutor(Mode::kWide); });
 }
@@ -51,61 +58,113 @@ Batcher::~Batcher() {
   for (std::thread& thread : threads_) thread.join();
 }
 
+absl::Status Batcher::Reserve(BatchRequest& request) {
+  std::vector<Part> displaced;
+  {
+    absl::MutexLock lock(&mutex_);
+    RETURN_IF_ERROR(CheckAdmission(request, /*decoded=*/false));
+    displaced = Displace(request.priority, request.count);
+    request.reserved = request.count;
+    coming_[static_cast<int>(request.priority)] += request.count;
+  }
+  FinishDisplaced(displaced);
+  return absl::OkStatus();
+}
+
+void Batcher::Withdraw(BatchRequest& request) {
+  absl::MutexLock lock(&mutex_);
+  Release(request);
+}
+
+void Batcher::Release(BatchRequest& request) {
+  coming_[static_cast<int>(request.priority)] -= request.reserved;
+  request.reserved = 0;
+}
+
 absl::Status Batcher::Add(std::unique_ptr<BatchRequest>& request) {
   std::vector<Part> displaced;
   {
     absl::MutexLock lock(&mutex_);
-    RETURN_IF_ERROR(CheckAdmission(*request));
-    displaced = Displace(request->priority, request->count);
+    if (request->reserved == 0) {
+      RETURN_IF_ERROR(CheckAdmission(*request, /*decoded=*/true));
+      displaced = Displace(request->priority, request->count);
+    }
+    Release(*request);
     Enqueue(std::move(request));
   }
+  FinishDisplaced(displaced);
+  return absl::OkStatus();
+}
+
+void Batcher::FinishDisplaced(const std::vector<Part>& displaced) {
   for (const Part& part : displaced) {
     Finish({part}, absl::ResourceExhaustedError(absl::StrCat(
                        "model \"", options_.name,
                        "\": the queue is full, and a request of higher priority came")));
   }
-  return absl::OkStatus();
 }
 
-absl::Status Batcher::CheckAdmission(BatchRequest& request) const {
+absl::Status Batcher::CheckAdmission(BatchRequest& request, bool decoded) const {
   const QueueState state = StateLocked();
-  const Newcomer newcomer = Describe(request);
+  const Newcomer newcomer = Describe(request, decoded);
   const Admission admission = Admit(options_.policy, state, newcomer);
   if (admission == Admission::kAccept) return absl::OkStatus();
   request.retry_delay = RetryDelay(options_.policy, state, newcomer, admission);
-  if (admission == Admission::kFull) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "model \"", options_.name, "\": found ", state.queued, " images waiting, expected at most ",
-        options_.policy.max_queue, " with ", request.count, " more"));
-  }
+  if (admission == Admission::kFull) return FullError(state, newcomer);
   const absl::Duration expected =
-      ExpectedTime(options_.policy, state, newcomer.ahead + newcomer.count);
+      ExpectedTime(options_.policy, state, newcomer.ahead + newcomer.count,
+                   newcomer.coming_ahead + (decoded ? 0 : newcomer.count));
   return absl::DeadlineExceededError(
       absl::StrCat("model \"", options_.name, "\": the answer is expected in ",
                    absl::FormatDuration(expected), ", the deadline is in ",
                    absl::FormatDuration(std::max(newcomer.time_left, absl::ZeroDuration()))));
 }
 
-Newcomer Batcher::Describe(const BatchRequest& request) const {
+absl::Status Batcher::FullError(const QueueState& state, const Newcomer& newcomer) const {
+  const int waiting = state.queued + state.coming;
+  if (waiting - newcomer.displaceable + newcomer.count > options_.policy.max_queue) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "model \"", options_.name, "\": found ", waiting, " images waiting, expected at most ",
+        options_.policy.max_queue, " with ", newcomer.count, " more"));
+  }
+  const absl::Duration wait =
+      ExpectedTime(options_.policy, state, newcomer.ahead, newcomer.coming_ahead);
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "model \"", options_.name, "\": found ", newcomer.ahead, " images ahead that take about ",
+      absl::FormatDuration(absl::Trunc(wait, absl::Milliseconds(1))), ", expected at most ",
+      absl::FormatDuration(options_.policy.max_wait), " of work"));
+}
+
+Newcomer Batcher::Describe(const BatchRequest& request, bool decoded) const {
   Newcomer newcomer;
   newcomer.count = request.count;
   newcomer.time_left = request.deadline - options_.clock->Now();
   newcomer.ahead = queued_;
-  for (int level = static_cast<int>(request.priority) + 1; level < kPriorities; ++level) {
+  newcomer.decoded = decoded;
+  newcomer.patient = request.patient;
+  for (int level = 0; level < kPriorities; ++level) {
+    if (level <= static_cast<int>(request.priority)) {
+      newcomer.coming_ahead += coming_[level];
+      continue;
+    }
+    newcomer.displaceable += coming_[level];  // they are not displaced, but do not count either
     for (const std::shared_ptr<Pending>& pending : queues_[level]) {
       newcomer.ahead -= pending->left();
       if (pending->next == 0) newcomer.displaceable += pending->left();
     }
   }
+  newcomer.ahead += newcomer.coming_ahead;
   return newcomer;
 }
+
+int Batcher::Coming() const { return std::accumulate(coming_.begin(), coming_.end(), 0); }
 
 std::vector<Batcher::Part> Batcher::Displace(Priority priority, int count) {
   std::vector<Part> displaced;
   for (int level = kPriorities - 1; level > static_cast<int>(priority); --level) {
     Queue& queue = queues_[level];
     // A request that is begun is the first of its queue.
-    while (queued_ + count > options_.policy.max_queue && !queue.empty() &&
+    while (queued_ + Coming() + count > options_.policy.max_queue && !queue.empty() &&
            queue.back()->next == 0) {
       const std::shared_ptr<Pending>& pending = queue.back();
       pending->request->retry_delay = ExpectedTime(options_.policy, StateLocked(), count);
@@ -142,34 +201,76 @@ int Batcher::queued() const {
   return queued_;
 }
 
+void Batcher::LearnDecode(absl::Duration time) {
+  absl::MutexLock lock(&mutex_);
+  decode_time_ = decode_time_ == absl::ZeroDuration()
+                     ? time
+                     : decode_time_ * (1 - kNewestDecode) + time * kNewestDecode;
+}
+
 void Batcher::RunExecutor(Mode mode) {
   const bool wide = mode == Mode::kWide;
   const ScopedWidth width(wide ? options_.slots->total() : options_.width);
   if (wide) SpreadThreads();
   std::unique_ptr<BatchEngine> engine;
   while (WaitForWork(mode)) {
+    if (!wide) {
+      RunNarrow(engine);
+      continue;
+    }
     Outcome outcome;
-    if (wide) {
+    {
       const CpuSlots::TryHoldAll hold(*options_.slots);
       if (!hold.held()) continue;  // somebody was faster: the queue is the executors'
       outcome = RunBatch(mode, engine);
-    } else {
-      // The slot first, the batch then: while all cores are busy, the batch grows.
-      const CpuSlots::Hold hold(*options_.slots, options_.width);
-      outcome = RunBatch(mode, engine);
     }
-    Finish(outcome.parts, outcome.status);
-    for (const Part& part : outcome.dropped) {
-      const bool cancelled = !CheckNotCancelled(part.pending->request->cancel.get()).ok();
-      Finish({part}, cancelled ? absl::CancelledError("the client has gone")
-                               : absl::DeadlineExceededError("the deadline passed in the queue"));
-    }
+    End(mode, outcome);
+  }
+}
+
+void Batcher::RunNarrow(std::unique_ptr<BatchEngine>& engine) {
+  // The slot first, the batch then: while all cores are busy, the batch grows.
+  const CpuSlots::Hold hold(*options_.slots, options_.width);
+  do {
+    DecodeFirst();
+    End(Mode::kNarrow, RunBatch(Mode::kNarrow, engine));
+  } while (KeepsSlot());
+}
+
+void Batcher::DecodeFirst() {
+  if (!Decodes()) return;  // on one of several threads it would let the others idle
+  int wanted = 0;
+  {
     absl::MutexLock lock(&mutex_);
-    if (wide) {
-      wide_running_ = false;
-    } else {
-      ++idle_;
-    }
+    wanted = WellFilled(options_.policy, StateLocked());
+  }
+  // What is decoded may be another version's.
+  for (int i = 0; i < wanted && queued() < wanted && options_.decoders->RunOne(); ++i) {
+  }
+}
+
+bool Batcher::KeepsSlot() {
+  if (!Decodes() || options_.slots->IsContended()) return false;
+  const bool decodes = !options_.decoders->empty();
+  absl::MutexLock lock(&mutex_);
+  if (stopping_) return false;
+  QueueState state = StateLocked();
+  state.cores_free = false;
+  return decodes || DecideBatch(options_.policy, state).take > 0;
+}
+
+void Batcher::End(Mode mode, const Outcome& outcome) {
+  Finish(outcome.parts, outcome.status);
+  for (const Part& part : outcome.dropped) {
+    const bool cancelled = !CheckNotCancelled(part.pending->request->cancel.get()).ok();
+    Finish({part}, cancelled ? absl::CancelledError("the client has gone")
+                             : absl::DeadlineExceededError("the deadline passed in the queue"));
+  }
+  absl::MutexLock lock(&mutex_);
+  if (mode == Mode::kWide) {
+    wide_running_ = false;
+  } else {
+    ++idle_;
   }
 }
 
@@ -342,6 +443,8 @@ void Batcher::Finish(const std::vector<Part>& parts, const absl::Status& status)
 QueueState Batcher::StateLocked() const {
   QueueState state;
   state.queued = queued_;
+  state.coming = Coming();
+  state.decode_time = decode_time_;
   state.executors = options_.executors;
   state.idle_executors = idle_;
   const absl::Duration now = options_.clock->Elapsed();

@@ -1,9 +1,10 @@
 // CpuSlots: the cores that serving may use at a time, shared by decoding and all model versions.
 //
-// Every version has an executor thread per core and the decode pool as many, but only as many of
+// Every version has an executor thread per core and the decode queue as many, but only as many of
 // them run as there are slots: decode + executors × width stays within the CPU budget however many
-// models are served. First come, first served; who wants all slots at once takes them only when
-// nobody has or waits for one, so that no core idles meanwhile. Thread-safe.
+// models are served. First come, first served. Two kinds wait until nobody else wants slots: who
+// needs all of them at once takes them only when nobody has or waits for one, so that no core
+// idles meanwhile; who does what others would do themselves takes one that is spare. Thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -33,6 +34,18 @@ class CpuSlots {
     const int count_;
   };
 
+  // Holds one slot for its life, one that is free while nobody waits; waits for it.
+  class HoldSpare {
+   public:
+    explicit HoldSpare(CpuSlots& slots) : slots_(slots) { slots_.AcquireSpare(); }
+    ~HoldSpare() { slots_.Release(1); }
+    HoldSpare(const HoldSpare&) = delete;
+    HoldSpare& operator=(const HoldSpare&) = delete;
+
+   private:
+    CpuSlots& slots_;
+  };
+
   // Holds all slots for its life where all are free and nobody waits for one; else none.
   class TryHoldAll {
    public:
@@ -50,6 +63,12 @@ class CpuSlots {
   };
 
   int total() const { return total_; }
+  // Those who wait for slots in turn.
+  int waiting() const {
+    absl::MutexLock lock(&mutex_);
+    return static_cast<int>(next_ticket_ - serving_);
+  }
+  bool IsContended() const { return waiting() > 0; }
   // Whether TryHoldAll would hold them now.
   bool AllFree() const {
     absl::MutexLock lock(&mutex_);
@@ -64,6 +83,11 @@ class CpuSlots {
     free_ -= count;
     ++serving_;
     changed_.SignalAll();
+  }
+  void AcquireSpare() {
+    absl::MutexLock lock(&mutex_);
+    while (free_ == 0 || serving_ != next_ticket_) changed_.Wait(&mutex_);
+    --free_;
   }
   bool TryAcquireAll() {
     absl::MutexLock lock(&mutex_);

@@ -74,7 +74,7 @@ struct Predictor::Work {
   PredictRequest request;
   Done done;
   absl::Duration begin;                 // Clock::Elapsed
-  std::unique_ptr<BatchRequest> batch;  // pixels are filled in by the pool
+  std::unique_ptr<BatchRequest> batch;  // pixels are filled in as they are decoded
   std::unique_ptr<Answers> answers;     // with a response cache
   std::atomic<int> undecoded = 0;
 
@@ -87,10 +87,33 @@ struct Predictor::Work {
     result.status = std::move(status);
     result.failed_image = image;
   }
+  bool IsOk() {
+    absl::MutexLock lock(&mutex);
+    return result.status.ok();
+  }
   size_t outputs() const { return static_cast<size_t>(request.model->outputs()); }
+  Batcher& batcher() const { return request.model->batcher(); }
+  bool NeedsDecoding() const;
+  // Where the image's pixels go. Memory is taken for the first of them: what waits has none.
+  uint8_t* PixelsOf(int image);
   void DropKnown();
   std::vector<float> Merge(std::vector<float> computed);
 };
+
+bool Predictor::Work::NeedsDecoding() const {
+  const PixelShape& shape = request.model->shape();
+  return !std::all_of(request.images.begin(), request.images.end(),
+                      [&](const PredictImage& image) { return IsDecoded(image, shape); });
+}
+
+uint8_t* Predictor::Work::PixelsOf(int image) {
+  const size_t bytes = request.model->shape().bytes();
+  absl::MutexLock lock(&mutex);
+  if (batch->pixels == nullptr) {
+    batch->pixels = std::make_unique_for_overwrite<uint8_t[]>(request.images.size() * bytes);
+  }
+  return batch->pixels.get() + static_cast<size_t>(image) * bytes;
+}
 
 // Leaves in the batch what has to be computed.
 void Predictor::Work::DropKnown() {
@@ -126,43 +149,57 @@ void Predictor::Predict(PredictRequest request, Done done) const {
   work->done = std::move(done);
   work->begin = options_.clock->Elapsed();
   const int count = static_cast<int>(work->request.images.size());
-  const PixelShape& shape = work->request.model->shape();
   work->batch = std::make_unique<BatchRequest>();
   work->batch->count = count;
-  work->batch->pixels =
-      std::make_unique_for_overwrite<uint8_t[]>(static_cast<size_t>(count) * shape.bytes());
+  work->batch->deadline = work->request.deadline;
+  work->batch->priority = work->request.priority;
+  work->batch->patient = work->request.patient;
+  work->batch->cancel = work->request.cancel;
   if (work->request.model->cache() != nullptr) {
     work->answers = std::make_unique<Answers>(count, work->request.model->outputs());
+  } else if (work->NeedsDecoding()) {
+    const absl::Status status = work->batcher().Reserve(*work->batch);
+    if (!status.ok()) return Refuse(*work, *work->batch, status);
   }
   work->undecoded = count;
-  for (int i = 0; i < count; ++i) {
-    const PredictImage& image = work->request.images[i];
-    // The cache hashes pictures, which is the decode threads' work.
-    if (work->answers == nullptr && IsDecoded(image, shape)) {
-      std::copy_n(image.bytes.data(), shape.bytes(), work->batch->pixels.get() + i * shape.bytes());
-      FinishImage(work, i, absl::OkStatus());
-    } else if (!options_.pool->TrySchedule([this, work, i] { Decode(work, i); })) {
-      FinishImage(
-          work, i,
-          absl::ResourceExhaustedError("the queue of pictures to decode is full; try again later"));
-    }
+  for (int i = 0; i < count; ++i) Begin(work, i);
+}
+
+void Predictor::Refuse(Work& work, const BatchRequest& batch, const absl::Status& status) {
+  PredictResult result;
+  result.status = status;
+  result.retry_delay = batch.retry_delay;
+  work.done(std::move(result));
+}
+
+void Predictor::Begin(const std::shared_ptr<Work>& work, int image) const {
+  const PredictImage& source = work->request.images[image];
+  // The cache hashes pictures, which is the decode threads' work.
+  if (work->answers == nullptr && IsDecoded(source, work->request.model->shape())) {
+    std::copy_n(source.bytes.data(), source.bytes.size(), work->PixelsOf(image));
+    return FinishImage(work, image, absl::OkStatus());
   }
+  auto task = [this, work, image] { Decode(work, image); };
+  if (options_.decoders->TryAdd(std::move(task), work->request.priority)) return;
+  FinishImage(
+      work, image,
+      absl::ResourceExhaustedError("the queue of pictures to decode is full; try again later"));
 }
 
 void Predictor::Decode(const std::shared_ptr<Work>& work, int image) const {
-  const PredictRequest& request = work->request;
-  const size_t bytes = request.model->shape().bytes();
-  absl::Status status = CheckNotCancelled(request.cancel.get());
-  if (status.ok() && request.deadline <= options_.clock->Now()) {
-    status = absl::DeadlineExceededError("the deadline passed before decoding");
-  }
-  if (status.ok()) {
-    const CpuSlots::Hold hold(*options_.slots, 1);
-    if (!FindAnswer(*work, image)) {
-      status = DecodeOne(*work, image, work->batch->pixels.get() + image * bytes);
-    }
+  absl::Status status = CheckAwaited(work->request);
+  if (status.ok() && !FindAnswer(*work, image)) {
+    const absl::Duration begin = options_.clock->Elapsed();
+    status = DecodeOne(*work, image);
+    work->batcher().LearnDecode(options_.clock->Elapsed() - begin);
   }
   FinishImage(work, image, std::move(status));
+}
+
+absl::Status Predictor::CheckAwaited(const PredictRequest& request) const {
+  RETURN_IF_ERROR(CheckNotCancelled(request.cancel.get()));
+  if (request.deadline > options_.clock->Now()) return absl::OkStatus();
+  return absl::DeadlineExceededError("the deadline passed before decoding");
 }
 
 void Predictor::FinishImage(const std::shared_ptr<Work>& work, int image,
@@ -184,11 +221,11 @@ bool Predictor::FindAnswer(Work& work, int image) const {
   return answers.known[image];
 }
 
-absl::Status Predictor::DecodeOne(const Work& work, int image, uint8_t* out) const {
+absl::Status Predictor::DecodeOne(Work& work, int image) const {
   const PredictImage& source = work.request.images[image];
+  uint8_t* const out = work.PixelsOf(image);
   if (!source.raw.has_value()) {
-    ASSIGN_OR_RETURN(const Image decoded, DecodeImage(source.bytes, options_.limits));
-    return Preprocess(decoded, work.request.model->shape(), out);
+    return PreprocessEncoded(source.bytes, options_.limits, work.request.model->shape(), out);
   }
   const PixelShape& shape = *source.raw;
   if (source.bytes.size() != shape.bytes()) {
@@ -202,7 +239,11 @@ absl::Status Predictor::DecodeOne(const Work& work, int image, uint8_t* out) con
 }
 
 void Predictor::EndDecode(const std::shared_ptr<Work>& work) const {
-  if (work->answers != nullptr) work->DropKnown();
+  if (const bool decoded = work->IsOk(); !decoded) {
+    work->batcher().Withdraw(*work->batch);
+  } else if (work->answers != nullptr) {
+    work->DropKnown();
+  }
   std::optional<PredictResult> ended;
   {
     absl::MutexLock lock(&work->mutex);
@@ -225,9 +266,6 @@ void Predictor::EndDecode(const std::shared_ptr<Work>& work) const {
 
 void Predictor::Queue(const std::shared_ptr<Work>& work) const {
   std::unique_ptr<BatchRequest> batch = std::move(work->batch);
-  batch->deadline = work->request.deadline;
-  batch->priority = work->request.priority;
-  batch->cancel = work->request.cancel;
   batch->done = [work](BatchRequest& finished, const absl::Status& status) {
     PredictResult result;
     {
@@ -244,12 +282,8 @@ void Predictor::Queue(const std::shared_ptr<Work>& work) const {
     result.retry_delay = finished.retry_delay;
     work->done(std::move(result));
   };
-  const absl::Status refused = work->request.model->batcher().Add(batch);
-  if (refused.ok()) return;
-  PredictResult result;
-  result.status = refused;
-  result.retry_delay = batch->retry_delay;
-  work->done(std::move(result));
+  const absl::Status refused = work->batcher().Add(batch);
+  if (!refused.ok()) Refuse(*work, *batch, refused);
 }
 
 }  // namespace fovea

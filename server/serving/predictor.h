@@ -1,9 +1,11 @@
-// Predictor: takes the pictures of one request through decode pool and batcher.
+// Predictor: takes the pictures of one request through decode queue and batcher.
 //
 // Predict returns at once and never decodes, waits or computes on the caller's thread; raw pixels
-// of the model's shape are copied there. `done` runs once: on the caller's thread when the request
-// is refused, else on a thread of the pool or an executor. The version's handle lives until then.
-// Thread-safe.
+// of the model's shape are copied there. Pictures that have to be decoded get their places in the
+// batcher's queue before, so that what is refused costs nothing; with a response cache afterwards,
+// since what it knows needs no place. `done` runs once: on the caller's thread when the request is
+// refused, else on a thread of the decode queue or an executor. The version's handle lives until
+// then. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -16,10 +18,9 @@
 #include "absl/time/time.h"
 #include "core/base/cancel.h"
 #include "core/base/clock.h"
-#include "core/base/thread_pool.h"
 #include "core/data/decode.h"
 #include "core/data/image.h"
-#include "server/serving/cpu_slots.h"
+#include "server/serving/decode_queue.h"
 #include "server/serving/served_version.h"
 #include "server/telemetry/metrics.h"
 
@@ -36,7 +37,8 @@ struct PredictRequest {
   ModelHandle model;
   std::vector<PredictImage> images;  // at least one
   absl::Time deadline = absl::InfiniteFuture();
-  Priority priority = Priority::kNormal;  // in the batcher; pictures are decoded as they come
+  Priority priority = Priority::kNormal;
+  bool patient = false;  // waits however long the queue is, as long as there is room
   std::shared_ptr<const CancelToken> cancel;
 };
 
@@ -59,8 +61,7 @@ void RecordOutcome(const PredictMetrics& metrics, const ServedVersion& model, in
 class Predictor {
  public:
   struct Options {
-    ThreadPool* pool = nullptr;  // decodes; its queue is bounded
-    CpuSlots* slots = nullptr;
+    DecodeQueue* decoders = nullptr;
     DecodeLimits limits;
     PredictMetrics metrics;
     const Clock* clock = Clock::Real();
@@ -72,13 +73,17 @@ class Predictor {
 
  private:
   struct Work;
+  // Copies what needs no decoding; gives the rest to the decode queue.
+  void Begin(const std::shared_ptr<Work>& work, int image) const;
   void Decode(const std::shared_ptr<Work>& work, int image) const;
+  absl::Status CheckAwaited(const PredictRequest& request) const;
   // Counts the image as decoded; after the last one the request goes to the batcher, or ends.
   void FinishImage(const std::shared_ptr<Work>& work, int image, absl::Status status) const;
-  absl::Status DecodeOne(const Work& work, int image, uint8_t* out) const;
+  absl::Status DecodeOne(Work& work, int image) const;
   bool FindAnswer(Work& work, int image) const;
   void EndDecode(const std::shared_ptr<Work>& work) const;
   void Queue(const std::shared_ptr<Work>& work) const;
+  static void Refuse(Work& work, const BatchRequest& batch, const absl::Status& status);
 
   const Options options_;
 };

@@ -260,6 +260,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   batcher.example_bytes = example_bytes;
   batcher.outputs = served->outputs();
   batcher.slots = options.slots;
+  batcher.decoders = options.decoders;
   batcher.statistics = served->statistics_.get();
   batcher.metrics = options.metrics->predict;
   batcher.model_metrics = served->metrics_;

@@ -31,6 +31,7 @@ class ServedVersion {
     int executors = 1;
     int width = 1;
     CpuSlots* slots = nullptr;
+    DecodeQueue* decoders = nullptr;  // null: executors only compute
     Metrics* metrics = nullptr;
     ResponseCache* cache = nullptr;  // null: none
     PlanChooser* plans = nullptr;    // null: every batch runs by the backend's default plan

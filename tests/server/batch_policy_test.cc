@@ -330,6 +330,49 @@ TEST(Admission, RefusesAPassedDeadlineAlsoBeforeTheFirstMeasurement) {
   EXPECT_EQ(Admit(Policy(8), {}, {}), Admission::kAccept);
 }
 
+TEST(Admission, RefusesWhatWouldWaitTooLongForThoseAhead) {
+  BatchPolicy policy = Policy(8);
+  policy.max_queue = 100;
+  policy.max_wait = absl::Milliseconds(40);
+  const QueueState state{.queued = 10, .executors = 2, .times = Linear(10)};
+  EXPECT_EQ(Admit(policy, state, {.count = 50, .ahead = 8}), Admission::kAccept)
+      << "its own time does not count";
+  EXPECT_EQ(Admit(policy, state, {.ahead = 9}), Admission::kFull);
+  EXPECT_EQ(RetryDelay(policy, state, {.ahead = 9}, Admission::kFull), absl::Milliseconds(10));
+  EXPECT_EQ(Admit(policy, state, {.ahead = 9, .patient = true}), Admission::kAccept);
+  policy.max_queue = 10;
+  EXPECT_EQ(Admit(policy, state, {.ahead = 9, .patient = true}), Admission::kFull);
+  EXPECT_EQ(RetryDelay(policy, state, {.ahead = 9, .patient = true}, Admission::kFull),
+            absl::Milliseconds(10));
+}
+
+TEST(Admission, WhatIsStillDecodedTakesRoomAndTime) {
+  BatchPolicy policy = Policy(8);
+  EXPECT_EQ(Admit(policy, {.queued = 5, .coming = 3}, {.count = 2}), Admission::kAccept);
+  EXPECT_EQ(Admit(policy, {.queued = 5, .coming = 4}, {.count = 2}), Admission::kFull);
+  const QueueState state{.coming = 4,
+                         .executors = 2,
+                         .idle_executors = 0,
+                         .times = Linear(10),
+                         .decode_time = absl::Milliseconds(30)};
+  EXPECT_EQ(ExpectedTime(policy, state, 4, 4), absl::Milliseconds(20 + 60));
+  Newcomer newcomer{
+      .count = 4, .time_left = absl::Milliseconds(40 + 60), .ahead = 4, .coming_ahead = 4};
+  EXPECT_EQ(Admit(policy, state, newcomer), Admission::kAccept);
+  newcomer.decoded = false;
+  EXPECT_EQ(Admit(policy, state, newcomer), Admission::kLate);
+  EXPECT_EQ(RetryDelay(policy, state, newcomer, Admission::kLate), absl::Milliseconds(60));
+  newcomer.time_left = absl::Milliseconds(79);
+  EXPECT_EQ(RetryDelay(policy, state, newcomer, Admission::kLate), absl::ZeroDuration())
+      << "alone it takes 60 ms to decode and 20 to compute";
+}
+
+TEST(WellFilled, IsAFullBatchForEveryExecutor) {
+  EXPECT_EQ(WellFilled(Policy(4), {.executors = 3}), 12);
+  EXPECT_EQ(WellFilled(Policy(32), {.executors = 2, .times = Linear(50)}), 4)
+      << "larger batches take longer than max_compute";
+}
+
 TEST(Admission, TellsWhenAnotherTryMaySucceed) {
   const QueueState full{.queued = 10, .times = Linear(10)};
   EXPECT_EQ(RetryDelay(Policy(8), full, {.count = 2}, Admission::kFull), absl::Milliseconds(20));

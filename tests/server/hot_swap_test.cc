@@ -40,9 +40,8 @@ class HotSwapTest : public ModelManagerTest {
     return status;
   }
 
-  ThreadPool decoders_{{.threads = 2, .name = "decode"}};
-  const Predictor predictor_{
-      {.pool = &decoders_, .slots = &slots_, .limits = {}, .metrics = metrics_.predict}};
+  DecodeQueue decoders_{{.threads = 2, .slots = &slots_}};
+  const Predictor predictor_{{.decoders = &decoders_, .limits = {}, .metrics = metrics_.predict}};
   const std::string pixels_ = std::string(16, '\x40');
 };
 

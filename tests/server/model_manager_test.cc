@@ -119,8 +119,7 @@ class PredictorTest : public ModelManagerTest {
   PredictResult Predict(std::vector<PredictImage> images,
                         absl::Time deadline = absl::InfiniteFuture()) {
     Predictor::Options options;
-    options.pool = &pool_;
-    options.slots = &slots_;
+    options.decoders = &decoders_;
     const Predictor predictor(options);
     PredictRequest request;
     request.model = *manager_->AcquireBlocking("digits", std::nullopt);
@@ -136,7 +135,7 @@ class PredictorTest : public ModelManagerTest {
     return result;
   }
   const std::string pixels_ = std::string(16, '\x40');
-  ThreadPool pool_{{.threads = 1, .max_queue = 0, .name = "decode"}};
+  DecodeQueue decoders_{{.threads = 1, .slots = &slots_}};
 };
 
 TEST_F(PredictorTest, AnswersARowOfProbabilitiesForEachImage) {
