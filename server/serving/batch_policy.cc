@@ -12,6 +12,9 @@ constexpr double kWorthWaiting = 1.05;
 // A wide run has to be so much faster than a narrow one.
 constexpr double kWorthAllCores = 1.25;
 
+// A batch is as good as a larger one that is faster, image by image, by no more than this.
+constexpr double kAsGood = 1.03;
+
 // After so many batches of executors a wide run is tried whatever was measured.
 constexpr int kTryWideAgain = 64;
 
@@ -76,6 +79,18 @@ BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state) {
   const int share = CeilDivide(state.queued, std::max(state.executors, 1));
   const int wanted = std::max(share, std::min(state.queued, plan.together));
   return {std::min(wanted, plan.largest), absl::ZeroDuration()};
+}
+
+int BestBatch(absl::Span<const absl::Duration> times) {
+  const auto of_one = [&](size_t i) { return times[i] / (int64_t{1} << i); };
+  absl::Duration shortest = absl::InfiniteDuration();
+  for (size_t i = 0; i < times.size(); ++i) {
+    if (times[i] > absl::ZeroDuration()) shortest = std::min(shortest, of_one(i));
+  }
+  for (size_t i = 0; i < times.size(); ++i) {
+    if (times[i] > absl::ZeroDuration() && of_one(i) <= shortest * kAsGood) return 1 << i;
+  }
+  return 1 << (times.size() - 1);
 }
 
 int WellFilled(const BatchPolicy& policy, const QueueState& state) {

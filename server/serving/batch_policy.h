@@ -9,6 +9,7 @@
 #pragma once
 
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "server/serving/bucket_times.h"
 
 namespace fovea {
@@ -88,6 +89,11 @@ struct BatchDecision {
 // may be of a bad moment: once in a while one is tried whatever was measured. While a wide run
 // lasts nobody takes a batch: what comes next is decided at its end.
 BatchDecision DecideBatch(const BatchPolicy& policy, const QueueState& state);
+
+// The smallest batch that is computed about as fast, image by image, as any: larger ones would only
+// take longer to answer. times[i] is that of 2^i images, of which at least one; zero: not known.
+// Where none is known it is the largest.
+int BestBatch(absl::Span<const absl::Duration> times);
 
 // The decoded images beyond which executors should compute before they decode more: each finds a
 // full batch.

@@ -184,6 +184,15 @@ Batcher::EngineFactory EnginesOf(std::shared_ptr<BucketPrograms> programs,
   };
 }
 
+// Of 1, 2, 4, … images, as they were timed when the plans were chosen; zero: they were not.
+std::vector<absl::Duration> TimesOf(const BucketPrograms& programs) {
+  std::vector<absl::Duration> times;
+  for (const BucketProgram& bucket : programs.buckets()) {
+    times.push_back(absl::Seconds(bucket.seconds));
+  }
+  return times;
+}
+
 }  // namespace
 
 bool ServedVersion::regression() const {
@@ -251,7 +260,7 @@ absl::StatusOr<std::unique_ptr<ServedVersion>> ServedVersion::Load(Model model,
   Batcher::Options batcher;
   batcher.name = served->name();
   batcher.policy = options.policy;
-  batcher.policy.max_batch = served->programs_->max_batch();
+  batcher.policy.max_batch = BestBatch(TimesOf(*served->programs_));
   batcher.times = warm.times;
   batcher.executors = options.executors;
   batcher.width = options.width;

@@ -373,6 +373,19 @@ TEST(WellFilled, IsAFullBatchForEveryExecutor) {
       << "larger batches take longer than max_compute";
 }
 
+TEST(BestBatch, IsTheSmallestOfThoseThatAreAboutAsFastAsAny) {
+  const auto best = [](const std::vector<double>& milliseconds) {
+    std::vector<absl::Duration> times;
+    for (const double each : milliseconds) times.push_back(absl::Milliseconds(each));
+    return BestBatch(times);
+  };
+  EXPECT_EQ(best({10, 18, 32, 60, 118}), 8);
+  EXPECT_EQ(best({10, 20, 44, 97}), 1) << "larger ones are slower";
+  EXPECT_EQ(best({10, 19.6, 39.2}), 1) << "hardly faster";
+  EXPECT_EQ(best({10, 18, 0, 0}), 2) << "what is not known is not chosen";
+  EXPECT_EQ(best({0, 0, 0}), 4) << "nothing is known";
+}
+
 TEST(Admission, TellsWhenAnotherTryMaySucceed) {
   const QueueState full{.queued = 10, .times = Linear(10)};
   EXPECT_EQ(RetryDelay(Policy(8), full, {.count = 2}, Admission::kFull), absl::Milliseconds(20));
