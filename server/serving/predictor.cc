@@ -20,8 +20,7 @@ void RecordLookups(const ServedVersion& model, const PredictResult& result) {
   model.metrics().images.Add(result.cache_hits);  // the computed ones are counted by the batcher
   model.metrics().cache_hits.Add(result.cache_hits);
   model.metrics().cache_misses.Add(result.cache_misses);
-  VersionStatistics& statistics = model.statistics();
-  (result.cache_misses == 0 ? statistics.cache_hit : statistics.cache_miss).Add(result.lookup);
+  if (result.cache_misses > 0) model.statistics().cache_miss.Add(result.lookup);
 }
 
 // What the response cache says about the images of one request. Each image's part is written by
@@ -43,20 +42,23 @@ void RecordOutcome(const PredictMetrics& metrics, const ServedVersion& model, in
   if (!result.status.ok()) return statistics.failed.Add(total);
   RecordLookups(model, result);
   statistics.queue.Add(result.queue);  // of every request: clients find the version by its growth
-  absl::Duration phases = result.lookup + result.queue;
-  if (result.cache_hits < images) {
+  metrics.total.Observe(absl::ToDoubleSeconds(total));
+  // `total` is the time of day's, which may be set back while the phases go on.
+  absl::Duration whole = total;
+  if (result.cache_hits == images) {
+    whole = std::max(total, result.queue + result.lookup);
+    statistics.cache_hit.Add(whole - result.queue);
+  } else {
     const absl::Duration decode = result.decode - result.lookup;  // which began with the lookups
     metrics.decode.Observe(absl::ToDoubleSeconds(result.decode));
     metrics.queue.Observe(absl::ToDoubleSeconds(result.queue));
     metrics.compute.Observe(absl::ToDoubleSeconds(result.compute));
+    const absl::Duration phases = result.lookup + result.queue + decode + result.compute;
+    whole = std::max(total, phases);
     statistics.decode.Add(decode);
     statistics.compute.Add(result.compute);
-    phases += decode + result.compute;
+    statistics.answer.Add(whole - phases);
   }
-  metrics.total.Observe(absl::ToDoubleSeconds(total));
-  // `total` is the time of day's, which may be set back while the phases go on.
-  const absl::Duration whole = std::max(total, phases);
-  statistics.answer.Add(whole - phases);
   statistics.images += static_cast<uint64_t>(images);
   statistics.succeeded.Add(whole);
 }

@@ -31,9 +31,11 @@ struct VersionStatistics {
   explicit VersionStatistics(int max_batch) : batches(static_cast<size_t>(max_batch) + 1) {}
 
   Tally succeeded, failed;  // from a request's arrival to its end
-  // Stretches of the time of those that succeeded, one after the other: they add up to it.
+  // Stretches of the time of those that succeeded, one after the other: with the lookups they add
+  // up to it. All but `queue` are of those that had a picture to compute.
   Tally queue, decode, compute, answer;
-  Tally cache_hit, cache_miss;               // lookups: all pictures found; some were not
+  Tally cache_hit;                           // all pictures were found: all but `queue`
+  Tally cache_miss;                          // lookups, where some were not
   std::atomic<uint64_t> images = 0;          // of those that succeeded
   std::vector<Tally> batches;                // runs by images, whatever became of their requests
   std::atomic<int64_t> last_request_ms = 0;  // since 1970; 0: none yet
