@@ -23,7 +23,7 @@ void BackwardBlock(const float* x, const float* slope, const float* dy, int64_t 
                    int64_t lanes, float* dx, double* sums) {
   SumBlock(
       pixels, lanes, sums, [=](int64_t i, int64_t) __attribute__((always_inline)) {
-        return x[i] > 0 ? 0.0f : x[i] * dy[i];
+        return std::min(x[i], 0.0f) * dy[i];  // with ?: GCC 12 adds wrongly for AVX2
       });
   ForBlock(
       pixels, lanes, [=](int64_t i, int64_t lane) __attribute__((always_inline)) {
