@@ -244,8 +244,8 @@ void Batcher::DecodeFirst() {
     absl::MutexLock lock(&mutex_);
     wanted = WellFilled(options_.policy, StateLocked());
   }
-  // What is decoded may be another version's.
-  for (int i = 0; i < wanted && queued() < wanted && options_.decoders->RunOne(); ++i) {
+  // At least one, whatever waits here: what is decoded may be another version's.
+  for (int i = 0; i < wanted && options_.decoders->RunOne() && queued() < wanted; ++i) {
   }
 }
 

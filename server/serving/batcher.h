@@ -147,7 +147,7 @@ class Batcher {
   // Runs an executor's batches, until there is nothing to do or others want its slots.
   void RunNarrow(std::unique_ptr<BatchEngine>& engine);
   bool Decodes() const { return options_.decoders != nullptr && options_.width == 1; }
-  // Decodes pictures, until there are enough for full batches.
+  // Decodes a picture, and more until there are enough for full batches.
   void DecodeFirst();
   // Whether the executor goes on with the slot that it has.
   bool KeepsSlot();

@@ -612,6 +612,27 @@ TEST_F(BatcherTest, AnExecutorDecodesUntilItsBatchIsFullAndThenComputesIt) {
   EXPECT_THAT(threads, ::testing::Each(threads[0]));
 }
 
+TEST_F(BatcherTest, PicturesOfOtherVersionsAreDecodedBesideALongQueue) {
+  gate_.Set(false);
+  CpuSlots one(1);
+  DecodeQueue decoders({.threads = 1, .slots = &one});
+  Batcher::Options options;
+  options.example_bytes = 1;
+  options.outputs = 1;
+  options.slots = &one;
+  options.decoders = &decoders;
+  options.policy.max_batch = 1;
+  Batcher batcher(std::move(options), [this] { return std::make_unique<FakeEngine>(&gate_); });
+  const auto first = Add(batcher, {1});
+  ASSERT_TRUE(gate_.WaitUntilInside(1));
+  const auto rest = Add(batcher, {2, 3, 4, 5});
+  size_t computed_before = 0;
+  ASSERT_TRUE(decoders.TryAdd([&] { computed_before = gate_.Order().size(); }, Priority::kNormal));
+  gate_.Set(true);
+  ASSERT_TRUE(first->Wait() && rest->Wait());
+  EXPECT_EQ(computed_before, 1u);
+}
+
 TEST_F(BatcherTest, ADeadlineThatDecodingWouldMissIsRefusedAtArrival) {
   gate_.Set(false);
   BucketTimes times(32);

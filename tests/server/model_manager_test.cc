@@ -165,9 +165,10 @@ TEST_F(PredictorTest, DoesNotDecodeWhatIsLate) {
 
 TEST_F(PredictorTest, PixelsOfTheModelsShapeDoNotWaitForDecoding) {
   Publish();
+  ASSERT_TRUE(manager_->AcquireBlocking("digits", std::nullopt).ok());  // loading takes all slots
   // Shared: the task may outlive the test's body.
   const auto go_on = std::make_shared<absl::Notification>();
-  pool_.Schedule([go_on] { go_on->WaitForNotification(); });
+  ASSERT_TRUE(decoders_.TryAdd([go_on] { go_on->WaitForNotification(); }, Priority::kNormal));
   const PredictResult result = Predict({{pixels_, PixelShape{4, 4, 1}}});
   go_on->Notify();
   EXPECT_TRUE(result.status.ok()) << result.status;
