@@ -56,7 +56,8 @@ class Load(OnColours):
         """That client and server tell the same of one load."""
         self.assertGreater(measured["requests"], 0)
         self.assertGreater(measured["images_per_second"], 0)
-        self.assertEqual(measured["images_per_second"], measured["text_images_per_second"])
+        self.assertAlmostEqual(measured["images_per_second"], measured["text_images_per_second"],
+                               delta=0.01)  # one of them is rounded
         percentiles = [measured[f"p{each}_us"] for each in (50, 90, 95, 99)]
         self.assertGreater(percentiles[0], 0)
         self.assertEqual(percentiles, sorted(percentiles))

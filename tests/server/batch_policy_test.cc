@@ -148,6 +148,19 @@ TEST(LatencyMode, WhileAWideRunLastsNobodyTakesABatch) {
   EXPECT_EQ(Admit(Policy(8), state, {.time_left = absl::Milliseconds(9)}), Admission::kAccept);
 }
 
+TEST(LatencyMode, WithATargetALoneImageRunsWideUnlessCompanyIsExpected) {
+  BatchPolicy policy = Policy(8);
+  policy.target_p99 = absl::Milliseconds(100);
+  QueueState state = Idle(6);
+  EXPECT_TRUE(DecideBatch(policy, state).wide);
+  state.arrival_rate = 1000;
+  state.times = BucketTimes(8);
+  for (const int size : {1, 2, 4, 8}) state.times.Learn(size, absl::Milliseconds(9 + size));
+  const BatchDecision decision = DecideBatch(policy, state);
+  EXPECT_EQ(decision.take, 0);
+  EXPECT_GT(decision.wait, absl::ZeroDuration());
+}
+
 TEST(LatencyMode, AnImageWaitsForCompanyFirst) {
   const BatchPolicy policy = Policy(8, absl::Milliseconds(5));
   EXPECT_EQ(DecideBatch(policy, Idle(6)).wait, absl::Milliseconds(5));
