@@ -1,8 +1,10 @@
 // fovea-server: flags, signals and the exit code around App.
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -35,6 +37,13 @@ void ReexecuteWithSpinCount(char** argv) {
 // Distributions build Abseil with its checker of lock order, which costs every lock of gRPC and of
 // Fovea a search under a lock of the whole process. Tests run with it.
 void LockUnchecked() { absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore); }
+
+// glibc gives threads up to eight heaps a core by default. What one thread allocates another frees
+// here, and each heap grows to the most that it ever held: one a core is enough, and keeps the
+// memory of a busy server where it is.
+void ShareHeaps() {
+  mallopt(M_ARENA_MAX, static_cast<int>(std::max(1u, std::thread::hardware_concurrency())));
+}
 
 sigset_t StopSignals() {
   sigset_t signals;
@@ -95,6 +104,7 @@ int main(int argc, char** argv) {
   }
   ReexecuteWithSpinCount(argv);
   LockUnchecked();
+  ShareHeaps();
   // Before any thread exists, so that all of them leave the signals to sigwait.
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
