@@ -75,7 +75,8 @@ absl::Status PreprocessEncoded(absl::string_view bytes, const DecodeLimits& limi
   ASSIGN_OR_RETURN(const internal::DecodedPicture picture, internal::DecodePicture(bytes, limits));
   Image image;
   RETURN_IF_ERROR(internal::CatchOpenCv("preprocess image", [&]() -> absl::Status {
-    if (picture.pixels.channels() == 3 && shape.channels == 3) {
+    const bool is_colour = picture.channels == 3 && picture.pixels.channels() == 3;
+    if (is_colour && shape.channels == 3) {
       // Resizing treats each channel alike, so their order may be changed afterwards.
       cv::Mat destination(shape.height, shape.width, CV_8UC3, out);
       cv::cvtColor(Resize(picture.pixels, shape.width, shape.height), destination,
