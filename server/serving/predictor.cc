@@ -176,7 +176,7 @@ void Predictor::Refuse(Work& work, const BatchRequest& batch, const absl::Status
 
 void Predictor::Begin(const std::shared_ptr<Work>& work, int image) const {
   const PredictImage& source = work->request.images[image];
-  // The cache hashes pictures, which is the decode threads' work.
+  // The cache hashes pictures, which is a decode task's work.
   if (work->answers == nullptr && IsDecoded(source, work->request.model->shape())) {
     std::copy_n(source.bytes.data(), source.bytes.size(), work->PixelsOf(image));
     return FinishImage(work, image, absl::OkStatus());
